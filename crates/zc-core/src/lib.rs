@@ -1,0 +1,2 @@
+//! zc-core
+pub mod sync;
