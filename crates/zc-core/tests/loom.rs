@@ -4,9 +4,10 @@
 #![cfg(zc_loom)]
 
 use std::future::Future;
-use std::pin::{Pin, pin};
-use std::task::{Context, Poll, Waker};
+use std::pin::pin;
+use std::task::{Context, Waker};
 
+use zc_core::SharedBuffer;
 use zc_core::sync::atomic::{AtomicUsize, Ordering::*};
 use zc_core::sync::cell::UnsafeCell;
 use zc_core::sync::{Arc, block_on, model, thread};
@@ -106,23 +107,17 @@ fn a_cancelled_waiter_passes_its_wake_on() {
 #[test]
 fn a_leaked_waiter_takes_at_most_one_wake_with_it() {
     model(|| {
-        let things = Things::new();
-        let mut leaked = Box::pin({
-            // A model's memory must be clean at its end, so what the leaked future holds is not.
-            let things: &'static Things = Box::leak(Box::new(Things {
-                ready: AtomicUsize::new(0),
-                list: WaitList::new(),
-            }));
-            async move {
-                things.take_async().await;
-                things
-            }
-        });
+        // Leaked as well, since the leaked future refers to it for ever.
+        let things: &'static Things = Box::leak(Box::new(Things {
+            ready: AtomicUsize::new(0),
+            list: WaitList::new(),
+        }));
+        let mut leaked = Box::pin(things.take_async());
         let mut cx = Context::from_waker(Waker::noop());
         assert!(leaked.as_mut().poll(&mut cx).is_pending());
         std::mem::forget(leaked);
-        let other = things.clone();
-        let waiter = thread::spawn(move || other.take_blocking());
+        let waiter = thread::spawn(move || things.take_blocking());
+        things.put();
         things.put();
         waiter.join().unwrap();
     });
@@ -160,7 +155,79 @@ fn the_last_view_frees_after_all_others_are_done() {
     });
 }
 
-#[expect(dead_code, reason = "keeps the imports that other models share honest")]
-fn poll_once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
-    future.poll(&mut Context::from_waker(Waker::noop()))
+/// Two critical sections of which one writes never overlap (loom watches the store's cell).
+#[test]
+fn read_and_write_exclude_each_other() {
+    model(|| {
+        let buffer = SharedBuffer::from_vec(vec![0_u8, 0]);
+        let writer = {
+            let buffer = buffer.clone();
+            thread::spawn(move || {
+                let mut guard = buffer.write().unwrap();
+                guard[0] = 1;
+                guard[1] = 1;
+            })
+        };
+        {
+            let guard = buffer.read().unwrap();
+            assert_eq!(guard[0], guard[1]);
+        }
+        writer.join().unwrap();
+        assert_eq!(*buffer.read().unwrap(), [1, 1]);
+    });
+}
+
+#[test]
+fn two_writers_lose_no_write() {
+    model(|| {
+        let buffer = SharedBuffer::from_vec(vec![0_u8]);
+        let other = buffer.clone();
+        let writer = thread::spawn(move || other.write().unwrap()[0] += 1);
+        buffer.write().unwrap()[0] += 1;
+        writer.join().unwrap();
+        assert_eq!(*buffer.read().unwrap(), [2]);
+    });
+}
+
+/// A writer that waits behind a reader, and a second reader that may bypass it: all get in.
+#[test]
+fn a_waiting_writer_and_a_bypassing_reader_both_get_in() {
+    model(|| {
+        let buffer = SharedBuffer::from_vec(vec![0_u8]);
+        let writer = {
+            let buffer = buffer.clone();
+            thread::spawn(move || buffer.write().unwrap()[0] = 1)
+        };
+        let reader = {
+            let buffer = buffer.clone();
+            thread::spawn(move || buffer.read().unwrap()[0])
+        };
+        drop(buffer.read().unwrap());
+        writer.join().unwrap();
+        assert!(reader.join().unwrap() <= 1);
+    });
+}
+
+#[test]
+fn an_owned_guard_outlives_its_handle() {
+    model(|| {
+        let buffer = SharedBuffer::from_vec(vec![7_u8]);
+        let guard = buffer.read_owned().unwrap();
+        let reader = thread::spawn(move || guard[0]);
+        drop(buffer);
+        assert_eq!(reader.join().unwrap(), 7);
+    });
+}
+
+/// A snapshot that is dropped on another thread while the writer decides whether to copy.
+#[test]
+fn a_write_leaves_a_living_snapshot_alone() {
+    model(|| {
+        let buffer = SharedBuffer::from_vec(vec![1_u8]);
+        let snapshot = buffer.snapshot().unwrap();
+        let reader = thread::spawn(move || snapshot[0]);
+        buffer.write().unwrap()[0] = 2;
+        assert_eq!(reader.join().unwrap(), 1);
+        assert_eq!(*buffer.read().unwrap(), [2]);
+    });
 }

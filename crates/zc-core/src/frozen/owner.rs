@@ -252,6 +252,11 @@ impl<T> SharedVec<T> {
         unsafe { &*self.owner.owner::<Vec<T>>() }
     }
 
+    /// Whether no view refers to it.
+    pub(crate) fn is_unique(&self) -> bool {
+        self.owner.is_unique()
+    }
+
     /// The vector, if no view refers to it.
     pub(crate) fn get_mut(&mut self) -> Option<&mut Vec<T>> {
         // SAFETY: I3; nobody else refers to it (I2).
