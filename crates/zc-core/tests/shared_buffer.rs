@@ -335,11 +335,11 @@ fn a_forgotten_pending_writer_bars_nobody_once_the_lock_is_free() {
 #[test]
 fn readers_that_come_again_and_again_do_not_starve_a_writer() {
     let buffer = SharedBuffer::from_vec(vec![0_u64; 8]);
-    let done = std::sync::atomic::AtomicBool::new(false);
+    let done = zc_core::sync::atomic::AtomicBool::new(false);
     thread::scope(|s| {
         for _ in 0..4 {
             s.spawn(|| {
-                while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                while !done.load(zc_core::sync::atomic::Ordering::Relaxed) {
                     let guard = buffer.read().unwrap();
                     assert!(guard.iter().all(|&x| x == guard[0]), "torn");
                 }
@@ -348,7 +348,7 @@ fn readers_that_come_again_and_again_do_not_starve_a_writer() {
         for _ in 0..200 {
             buffer.write().unwrap().iter_mut().for_each(|x| *x += 1);
         }
-        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        done.store(true, zc_core::sync::atomic::Ordering::Relaxed);
     });
     assert_eq!(buffer.read().unwrap()[0], 200);
 }
