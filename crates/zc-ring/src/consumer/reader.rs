@@ -61,12 +61,6 @@ impl Reader {
         })
     }
 
-    /// Rows that can be read now, up to `limit`.
-    #[inline]
-    pub(crate) fn look(&mut self, limit: usize) -> Poll<usize> {
-        self.state.look(&self.sequencer, limit)
-    }
-
     /// Waits until there is something other than `Empty` to find, or until `deadline`.
     pub(crate) fn wait(&mut self, deadline: Option<Instant>) {
         let Self { sequencer, state } = self;
@@ -118,6 +112,7 @@ impl ReadState {
         }
     }
 
+    /// Rows that can be read now, up to `limit`.
     #[inline]
     pub(crate) fn look(&mut self, sequencer: &Sequencer, limit: usize) -> Poll<usize> {
         self.settle(sequencer);
