@@ -77,12 +77,12 @@ fn two_consumers_both_gate() {
         let mut consumers = [0; 2].map(|_| ring.consumer(ConsumerOptions::default()).unwrap());
         let mut producer = ring.producer().unwrap();
         producer.publish(|slot| *slot = 10);
-        let [first, mut second] = &mut consumers;
+        let [first, second] = &mut consumers;
         read(first);
         let publisher = thread::spawn(move || {
             producer.try_publish(|slot| *slot = 11).is_ok()
         });
-        assert_eq!(read(&mut second), 1);
+        assert_eq!(read(second), 1);
         publisher.join().unwrap();
     });
 }
