@@ -15,7 +15,10 @@ type Result = std::result::Result<(), Box<dyn Error>>;
 /// A block of one column.
 fn seal<T: zc_ring::rows::Scalar>(schema: &Schema, rows: &[T]) -> Block {
     let column = schema.column::<T>("c").unwrap();
-    let ring = RowRing::builder(schema.clone(), 1024).initial_sequence(7).build().unwrap();
+    let ring = RowRing::builder(schema.clone(), 1024)
+        .initial_sequence(7)
+        .build()
+        .unwrap();
     let mut producer = ring.producer().unwrap();
     let mut consumer = ring.consumer(ConsumerOptions::default()).unwrap();
     for row in rows {
@@ -44,16 +47,33 @@ fn each_kind_of_column_gets_its_codec() -> Result {
     for (rows, at_most) in [
         ((0..1024).map(|_| i64::MIN).collect::<Vec<_>>(), 0),
         ((0..1024).map(|n| 5_000_000_000 + 1000 * n).collect(), 0),
-        ((0..1024).map(|n| 1_000_000 + (noise(n) & 0xff)).collect(), 1024),
+        (
+            (0..1024).map(|n| 1_000_000 + (noise(n) & 0xff)).collect(),
+            1024,
+        ),
         ((0..1024).map(|n| -77 + (noise(n) & 0x7)).collect(), 384),
-        ((0..1024).map(|n| n * 1_000_000 + (noise(n) & 0xf)).collect(), 640),
+        (
+            (0..1024)
+                .map(|n| n * 1_000_000 + (noise(n) & 0xf))
+                .collect(),
+            640,
+        ),
         ((0..1024).map(noise).collect(), 8192),
-        ((0..1024).map(|n| if n % 2 == 0 { i64::MIN } else { i64::MAX }).collect(), 8192),
+        (
+            (0..1024)
+                .map(|n| if n % 2 == 0 { i64::MIN } else { i64::MAX })
+                .collect(),
+            8192,
+        ),
         (vec![i64::MAX, i64::MIN], 64),
         (vec![42], 0),
     ] {
         let block = of(rows.clone());
-        assert!(payload(&block) <= at_most, "{} > {at_most}", payload(&block));
+        assert!(
+            payload(&block) <= at_most,
+            "{} > {at_most}",
+            payload(&block)
+        );
         assert_eq!(Block::decode(block.bytes())?.column::<i64>("c")?, rows);
     }
     Ok(())
@@ -62,9 +82,25 @@ fn each_kind_of_column_gets_its_codec() -> Result {
 #[test]
 fn floats_come_back_bit_for_bit() -> Result {
     let schema = Schema::builder().f64("c").build()?;
-    let rows = [0.0, -0.0, f64::NAN, -f64::NAN, f64::from_bits(0x7ff0_0000_0000_0001), f64::MIN,
-        f64::INFINITY, f64::NEG_INFINITY, f64::MIN_POSITIVE, 1.5];
-    for rows in [&rows[..], &rows[..1], &rows[1..2], &rows[2..3], &[1.0, 1.25, 1.75]] {
+    let rows = [
+        0.0,
+        -0.0,
+        f64::NAN,
+        -f64::NAN,
+        f64::from_bits(0x7ff0_0000_0000_0001),
+        f64::MIN,
+        f64::INFINITY,
+        f64::NEG_INFINITY,
+        f64::MIN_POSITIVE,
+        1.5,
+    ];
+    for rows in [
+        &rows[..],
+        &rows[..1],
+        &rows[1..2],
+        &rows[2..3],
+        &[1.0, 1.25, 1.75],
+    ] {
         let decoded = Block::decode(seal(&schema, rows).bytes())?.column::<f64>("c")?;
         let bits = |values: &[f64]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
         assert_eq!(bits(&decoded), bits(rows));
@@ -72,14 +108,27 @@ fn floats_come_back_bit_for_bit() -> Result {
     let schema = Schema::builder().f32("c").build()?;
     let rows = [f32::NAN, -0.0, 1.0, f32::from_bits(0xff80_0001)];
     let decoded = seal(&schema, &rows).column::<f32>("c")?;
-    assert!(decoded.iter().zip(rows).all(|(a, b)| a.to_bits() == b.to_bits()));
+    assert!(
+        decoded
+            .iter()
+            .zip(rows)
+            .all(|(a, b)| a.to_bits() == b.to_bits())
+    );
     Ok(())
 }
 
 #[test]
 fn bools_and_bytes_come_back() -> Result {
-    let schema = Schema::builder().bool("b").fixed_bytes("x", 5).fixed_bytes("same", 3).build()?;
-    let (b, x, same) = (schema.column::<bool>("b")?, schema.column::<[u8]>("x")?, schema.column::<[u8]>("same")?);
+    let schema = Schema::builder()
+        .bool("b")
+        .fixed_bytes("x", 5)
+        .fixed_bytes("same", 3)
+        .build()?;
+    let (b, x, same) = (
+        schema.column::<bool>("b")?,
+        schema.column::<[u8]>("x")?,
+        schema.column::<[u8]>("same")?,
+    );
     let ring = RowRing::builder(schema, 64).build()?;
     let mut consumer = ring.consumer(ConsumerOptions::default())?;
     let mut producer = ring.producer()?;
@@ -91,10 +140,21 @@ fn bools_and_bytes_come_back() -> Result {
         })?;
     }
     let block = Block::decode(consumer.poll(64).rows().unwrap().to_block()?.bytes())?;
-    assert_eq!(block.column(b)?, (0..64).map(|n| n % 3 == 0).collect::<Vec<_>>());
+    assert_eq!(
+        block.column(b)?,
+        (0..64).map(|n| n % 3 == 0).collect::<Vec<_>>()
+    );
     let bytes = block.column(x)?;
-    assert_eq!((bytes.len(), bytes.width(), bytes.get(63)), (64, 5, Some(&[63, 0, 63, 255, 63][..])));
-    assert!(block.column::<[u8]>("same")?.iter().all(|value| value == b"abc"));
+    assert_eq!(
+        (bytes.len(), bytes.width(), bytes.get(63)),
+        (64, 5, Some(&[63, 0, 63, 255, 63][..]))
+    );
+    assert!(
+        block
+            .column::<[u8]>("same")?
+            .iter()
+            .all(|value| value == b"abc")
+    );
     assert_eq!(bytes.get(64), None);
     Ok(())
 }
@@ -109,9 +169,15 @@ fn a_block_knows_its_schema_rows_and_sequence() -> Result {
     let foreign = Schema::builder().i64("d").build()?.column::<i64>("d")?;
     assert_eq!(decoded.column(foreign), Err(BlockError::ForeignHandle));
     let unknown = decoded.column::<i64>("d").unwrap_err();
-    assert!(matches!(unknown, BlockError::Schema(SchemaError::UnknownColumn { .. })));
+    assert!(matches!(
+        unknown,
+        BlockError::Schema(SchemaError::UnknownColumn { .. })
+    ));
     let wrong = decoded.column::<u64>("c").unwrap_err();
-    assert!(matches!(wrong, BlockError::Schema(SchemaError::WrongType { .. })));
+    assert!(matches!(
+        wrong,
+        BlockError::Schema(SchemaError::WrongType { .. })
+    ));
     Ok(())
 }
 
@@ -132,7 +198,10 @@ fn more_than_1024_rows_are_refused_and_stay_in_hand() -> Result {
         producer.push(|row| row.set(c, n))?;
     }
     let batch = consumer.poll(usize::MAX).rows().unwrap();
-    assert_eq!(batch.to_block().unwrap_err(), BlockError::TooManyRows { rows: 1025 });
+    assert_eq!(
+        batch.to_block().unwrap_err(),
+        BlockError::TooManyRows { rows: 1025 }
+    );
     batch.commit(0);
     let batch = consumer.poll(1024).rows().unwrap();
     assert_eq!(batch.to_block()?.rows(), 1024);
@@ -141,7 +210,11 @@ fn more_than_1024_rows_are_refused_and_stay_in_hand() -> Result {
 
 #[test]
 fn blocks_of_copied_rows_are_the_same() -> Result {
-    let schema = Schema::builder().i64("c").delta(DeltaWidth::I8).u8("d").build()?;
+    let schema = Schema::builder()
+        .i64("c")
+        .delta(DeltaWidth::I8)
+        .u8("d")
+        .build()?;
     let (c, d) = (schema.column::<i64>("c")?, schema.column::<u8>("d")?);
     let ring = RowRing::builder(schema, 128).build()?;
     let mut producer = ring.producer()?;
@@ -152,9 +225,19 @@ fn blocks_of_copied_rows_are_the_same() -> Result {
         })?;
     }
     let [one, two] = [OnLag::Block, OnLag::Lossy].map(|on_lag| {
-        let options = ConsumerOptions { from: Start::Oldest, on_lag, ..Default::default() };
+        let options = ConsumerOptions {
+            from: Start::Oldest,
+            on_lag,
+            ..Default::default()
+        };
         let mut consumer = ring.consumer(options).unwrap();
-        consumer.poll(1024).rows().unwrap().to_block().unwrap().bytes()
+        consumer
+            .poll(1024)
+            .rows()
+            .unwrap()
+            .to_block()
+            .unwrap()
+            .bytes()
     });
     assert_eq!(one, two);
     Ok(())
@@ -162,20 +245,35 @@ fn blocks_of_copied_rows_are_the_same() -> Result {
 
 #[test]
 fn a_stream_of_blocks_is_split_again() -> Result {
-    let blocks: Vec<_> = (1..5i64).map(|n| seal(&i64s(), &vec![n; n as usize])).collect();
-    let stream: Vec<u8> = blocks.iter().flat_map(|block| block.bytes().to_vec()).collect();
+    let blocks: Vec<_> = (1..5i64)
+        .map(|n| seal(&i64s(), &vec![n; n as usize]))
+        .collect();
+    let stream: Vec<u8> = blocks
+        .iter()
+        .flat_map(|block| block.bytes().to_vec())
+        .collect();
     let stream = Frozen::from_vec(stream);
     let split = Block::split(stream.clone()).collect::<std::result::Result<Vec<_>, _>>()?;
     assert_eq!(split.len(), 4);
     for (n, block) in (1..).zip(&split) {
         assert_eq!(block.column::<i64>("c")?, vec![n; n as usize]);
     }
-    assert!(split[0].bytes().ptr_eq(&stream.slice(..blocks[0].encoded_bytes())));
-    assert_eq!(Block::encoded_len(&stream[..16])?, Some(blocks[0].encoded_bytes()));
+    assert!(
+        split[0]
+            .bytes()
+            .ptr_eq(&stream.slice(..blocks[0].encoded_bytes()))
+    );
+    assert_eq!(
+        Block::encoded_len(&stream[..16])?,
+        Some(blocks[0].encoded_bytes())
+    );
     assert_eq!(Block::encoded_len(&stream[..15])?, None);
     let cut = stream.slice(..stream.len() - 1);
     let mut split = Block::split(cut).skip(3);
-    assert!(matches!(split.next(), Some(Err(BlockError::Truncated { .. }))));
+    assert!(matches!(
+        split.next(),
+        Some(Err(BlockError::Truncated { .. }))
+    ));
     assert!(split.next().is_none());
     let trailing = Block::decode(stream.clone()).unwrap_err();
     let extra = stream.len() - blocks[0].encoded_bytes();
@@ -197,12 +295,21 @@ fn a_flipped_bit_anywhere_is_detected() {
 fn a_block_cut_off_anywhere_is_detected() {
     let bytes = sample().bytes();
     for len in 0..bytes.len() {
-        assert!(matches!(Block::decode(bytes.slice(..len)), Err(BlockError::Truncated { .. })));
+        assert!(matches!(
+            Block::decode(bytes.slice(..len)),
+            Err(BlockError::Truncated { .. })
+        ));
     }
-    assert_eq!(Block::decode(&b"PAR1"[..]).unwrap_err(), BlockError::NotABlock);
+    assert_eq!(
+        Block::decode(&b"PAR1"[..]).unwrap_err(),
+        BlockError::NotABlock
+    );
     let mut newer = bytes.to_vec();
     newer[4] = 2;
-    assert_eq!(Block::decode(&newer[..]).unwrap_err(), BlockError::Version { version: 2 });
+    assert_eq!(
+        Block::decode(&newer[..]).unwrap_err(),
+        BlockError::Version { version: 2 }
+    );
 }
 
 /// Puts right the checksum of the head, as an attacker would.
@@ -216,7 +323,9 @@ fn resign(bytes: &mut [u8]) {
 
 /// Whatever it is, reading it must end, in values or in an error.
 fn read_all(bytes: &[u8]) {
-    let Ok(block) = Block::decode(bytes) else { return };
+    let Ok(block) = Block::decode(bytes) else {
+        return;
+    };
     for column in block.schema().columns() {
         let name = column.name.as_str();
         let _ = block.column::<i64>(name).is_ok();

@@ -9,7 +9,10 @@ use zc_ring::{
 };
 
 fn ring(capacity: usize) -> Ring<u64> {
-    Ring::builder(capacity).wait(WaitStrategy::Park).build().unwrap()
+    Ring::builder(capacity)
+        .wait(WaitStrategy::Park)
+        .build()
+        .unwrap()
 }
 
 fn options(from: Start, on_lag: OnLag) -> ConsumerOptions<'static> {
@@ -59,9 +62,7 @@ fn the_producer_never_overwrites_an_unread_row() {
         let mut consumer = ring.consumer(ConsumerOptions::default()).unwrap();
         let mut producer = ring.producer().unwrap();
         producer.publish(|slot| *slot = 10);
-        let publisher = thread::spawn(move || {
-            producer.try_publish(|slot| *slot = 11).is_ok()
-        });
+        let publisher = thread::spawn(move || producer.try_publish(|slot| *slot = 11).is_ok());
         let mut seen = read(&mut consumer);
         seen += read(&mut consumer);
         let published = publisher.join().unwrap();
@@ -79,9 +80,7 @@ fn two_consumers_both_gate() {
         producer.publish(|slot| *slot = 10);
         let [first, second] = &mut consumers;
         read(first);
-        let publisher = thread::spawn(move || {
-            producer.try_publish(|slot| *slot = 11).is_ok()
-        });
+        let publisher = thread::spawn(move || producer.try_publish(|slot| *slot = 11).is_ok());
         assert_eq!(read(second), 1);
         publisher.join().unwrap();
     });
@@ -107,9 +106,7 @@ fn a_consumer_joins_while_the_producer_publishes() {
         let mut producer = ring.producer().unwrap();
         producer.publish(|slot| *slot = 10);
         producer.publish(|slot| *slot = 11);
-        let publisher = thread::spawn(move || {
-            producer.try_publish(|slot| *slot = 12).is_ok()
-        });
+        let publisher = thread::spawn(move || producer.try_publish(|slot| *slot = 12).is_ok());
         let mut consumer = ring.consumer(options(Start::Oldest, OnLag::Block)).unwrap();
         let start = consumer.sequence();
         let mut seen = read(&mut consumer);
@@ -188,6 +185,29 @@ fn the_last_row_is_read_before_the_ring_is_closed() {
 }
 
 #[test]
+fn whoever_closes_the_ring_hands_on_what_others_published() {
+    model(|| {
+        let ring = ring(1);
+        let mut consumer = ring.consumer(ConsumerOptions::default()).unwrap();
+        let mut producer = ring.producer().unwrap();
+        let publisher = thread::spawn(move || {
+            producer.publish(|slot| *slot = 10);
+        });
+        let closer = thread::spawn(move || drop(ring));
+        let mut seen = 0;
+        for _ in 0..3 {
+            match consumer.poll(1) {
+                Poll::Rows(batch) => seen += batch[0],
+                Poll::Closed => assert_eq!(seen, 10),
+                _ => thread::yield_now(),
+            }
+        }
+        publisher.join().unwrap();
+        closer.join().unwrap();
+    });
+}
+
+#[test]
 fn a_lossy_copy_is_whole_or_counted_as_missed() {
     model(|| {
         let ring = ring(1);
@@ -210,7 +230,10 @@ fn a_lossy_copy_is_whole_or_counted_as_missed() {
 fn a_late_reader_is_evicted_and_reads_nothing_torn() {
     model(|| {
         let ring = ring(1);
-        let evict = OnLag::Evict { rows: 1, after: std::time::Duration::ZERO };
+        let evict = OnLag::Evict {
+            rows: 1,
+            after: std::time::Duration::ZERO,
+        };
         let mut consumer = ring.consumer(options(Start::Tail, evict)).unwrap();
         let mut producer = ring.producer().unwrap();
         producer.publish(|slot| *slot = 10);
@@ -233,7 +256,10 @@ fn a_follower_is_woken_by_the_one_it_follows() {
     model(|| {
         let ring = ring(1);
         let mut first = ring.consumer(ConsumerOptions::default()).unwrap();
-        let after = ConsumerOptions { depends_on: &[first.id()], ..Default::default() };
+        let after = ConsumerOptions {
+            depends_on: &[first.id()],
+            ..Default::default()
+        };
         let mut second = ring.consumer(after).unwrap();
         ring.producer().unwrap().publish(|slot| *slot = 10);
         let follower = thread::spawn(move || {
@@ -248,7 +274,10 @@ fn a_follower_is_woken_by_the_one_it_follows() {
 fn a_lossy_row_is_whole_or_counted_as_missed() {
     model(|| {
         let schema = Schema::builder().u64("a").u64("b").build().unwrap();
-        let (a, b) = (schema.column::<u64>("a").unwrap(), schema.column::<u64>("b").unwrap());
+        let (a, b) = (
+            schema.column::<u64>("a").unwrap(),
+            schema.column::<u64>("b").unwrap(),
+        );
         let ring = RowRing::builder(schema, 1).build().unwrap();
         let mut consumer = ring.consumer(options(Start::Tail, OnLag::Lossy)).unwrap();
         let mut producer = ring.producer().unwrap();
@@ -262,7 +291,10 @@ fn a_lossy_row_is_whole_or_counted_as_missed() {
         push(10).unwrap();
         let publisher = thread::spawn(move || push(11).unwrap());
         if let Poll::Rows(batch) = consumer.poll(1) {
-            let row = (batch.column(a).get(0).unwrap(), batch.column(b).get(0).unwrap());
+            let row = (
+                batch.column(a).get(0).unwrap(),
+                batch.column(b).get(0).unwrap(),
+            );
             let expected = batch.sequence() + 10;
             assert_eq!(row, (expected, expected));
         }

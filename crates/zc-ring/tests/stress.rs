@@ -11,9 +11,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use zc_core::sync::block_on;
-use zc_ring::{
-    Consumer, ConsumerOptions, OnLag, Poll, RecvError, Ring, Start, WaitStrategy,
-};
+use zc_ring::{Consumer, ConsumerOptions, OnLag, Poll, RecvError, Ring, Start, WaitStrategy};
 
 type Result = std::result::Result<(), Box<dyn Error>>;
 
@@ -55,7 +53,10 @@ fn more_threads_than_cores_under_every_wait_strategy() -> Result {
         let readers: Vec<_> = policies
             .iter()
             .map(|&on_lag| {
-                let consumer = ring.consumer(ConsumerOptions { on_lag, ..Default::default() });
+                let consumer = ring.consumer(ConsumerOptions {
+                    on_lag,
+                    ..Default::default()
+                });
                 consumer.map(|consumer| thread::spawn(move || read_to_end(consumer)))
             })
             .collect::<std::result::Result<_, _>>()?;
@@ -93,9 +94,21 @@ fn consumers_come_and_go_while_the_producer_runs() -> Result {
                 let mut rounds = 0;
                 while ring.metrics().head < ROWS && rounds < 2_000 {
                     rounds += 1;
-                    let from = if kind == 0 { Start::Oldest } else { Start::Tail };
-                    let on_lag = if kind == 2 { OnLag::Lossy } else { OnLag::Block };
-                    let options = ConsumerOptions { from, on_lag, ..Default::default() };
+                    let from = if kind == 0 {
+                        Start::Oldest
+                    } else {
+                        Start::Tail
+                    };
+                    let on_lag = if kind == 2 {
+                        OnLag::Lossy
+                    } else {
+                        OnLag::Block
+                    };
+                    let options = ConsumerOptions {
+                        from,
+                        on_lag,
+                        ..Default::default()
+                    };
                     let mut consumer = ring.consumer(options).unwrap();
                     for _ in 0..3 {
                         let mut next = consumer.sequence();
@@ -151,8 +164,15 @@ fn the_slowest_leaves_while_the_producer_is_blocked() -> Result {
 #[test]
 fn a_blocked_producer_evicts_a_consumer_that_never_reads() -> Result {
     let ring = Ring::<u64>::builder(4).wait(WaitStrategy::Park).build()?;
-    let on_lag = OnLag::Evict { rows: 1, after: Duration::from_millis(5) };
-    let leaked = ring.consumer(ConsumerOptions { name: "leaked", on_lag, ..Default::default() })?;
+    let on_lag = OnLag::Evict {
+        rows: 1,
+        after: Duration::from_millis(5),
+    };
+    let leaked = ring.consumer(ConsumerOptions {
+        name: "leaked",
+        on_lag,
+        ..Default::default()
+    })?;
     std::mem::forget(leaked);
     let mut producer = ring.producer()?;
     for n in 0..20 {
@@ -160,8 +180,14 @@ fn a_blocked_producer_evicts_a_consumer_that_never_reads() -> Result {
     }
     assert_eq!(ring.metrics().consumers[0].evictions, 1);
 
-    let on_lag = OnLag::Evict { rows: 1, after: Duration::from_millis(5) };
-    let mut late = ring.consumer(ConsumerOptions { on_lag, ..Default::default() })?;
+    let on_lag = OnLag::Evict {
+        rows: 1,
+        after: Duration::from_millis(5),
+    };
+    let mut late = ring.consumer(ConsumerOptions {
+        on_lag,
+        ..Default::default()
+    })?;
     block_on(async {
         for n in 20..30 {
             assert_eq!(producer.publish_async(|slot| *slot = n).await, n);
@@ -195,12 +221,22 @@ fn one_thread_both_produces_and_consumes() -> Result {
 
 #[test]
 fn handles_are_dropped_in_every_order() -> Result {
-    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+    for order in [
+        [0, 1, 2],
+        [0, 2, 1],
+        [1, 0, 2],
+        [1, 2, 0],
+        [2, 0, 1],
+        [2, 1, 0],
+    ] {
         let ring = Ring::<String>::builder(2).build()?;
         let mut producer = Some(ring.producer()?);
         let mut consumer = Some(ring.consumer(ConsumerOptions::default())?);
         let mut ring = Some(ring);
-        producer.as_mut().unwrap().publish(|slot| *slot = "row".into());
+        producer
+            .as_mut()
+            .unwrap()
+            .publish(|slot| *slot = "row".into());
         for handle in order {
             match handle {
                 0 => drop(ring.take()),
@@ -280,7 +316,10 @@ fn a_future_that_is_dropped_or_leaked_takes_nothing() -> Result {
 #[test]
 fn a_stream_goes_on_behind_rows_it_missed() -> Result {
     let ring = Ring::<u64>::builder(2).build()?;
-    let mut stream = ring.consumer(ConsumerOptions { on_lag: OnLag::Lossy, ..Default::default() })?;
+    let mut stream = ring.consumer(ConsumerOptions {
+        on_lag: OnLag::Lossy,
+        ..Default::default()
+    })?;
     let mut producer = ring.producer()?;
     for n in 0..5 {
         producer.publish(|slot| *slot = n);
