@@ -144,7 +144,7 @@ impl<T> Shared<T> {
     /// `count` items have become visible.
     #[inline]
     pub(crate) fn published(&self, count: usize, closed: bool) {
-        if closed {
+        if closed && !seeded("channel.last_permit_use_wakes") {
             self.receivers.notify_all();
             self.watchers.notify_all();
         } else if !seeded("channel.wake_receiver") {
@@ -238,7 +238,9 @@ impl<T> Shared<T> {
         if !seeded("channel.wake_sender") {
             self.senders.notify_after_rmw(count);
         }
-        self.watchers.notify_after_rmw(usize::MAX);
+        if !seeded("channel.wake_watchers") {
+            self.watchers.notify_after_rmw(usize::MAX);
+        }
     }
 
     // ---- about to sleep ----
@@ -282,7 +284,7 @@ impl<T> Shared<T> {
     /// Permits for `count` items came back.
     pub(crate) fn release(&self, count: usize) {
         let ended = self.core.release(count);
-        if ended && !seeded("channel.last_permit_wakes") {
+        if ended && !seeded("channel.last_permit_drop_wakes") {
             self.receivers.notify_all();
         }
         self.freed(count);

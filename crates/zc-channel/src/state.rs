@@ -1,20 +1,6 @@
-//! Where a channel is in its life.
-//!
-//! ```text
-//!          close(), or the last sender dropped          drained and no permit out
-//!   Open ────────────────────────────────────▶ Closing ──────────────────────────▶ Closed
-//!     │                                           │                                  ▲
-//!     └───────────────────────────────────────────┴── the last receiver dropped ─────┘
-//! ```
-//! | state | send, reserve | permit already out | receive |
-//! |---|---|---|---|
-//! | Open | yes | yes | item, or `Empty` |
-//! | Closing | no | yes | item, or `Empty` while a permit is out |
-//! | Closed | no | its value is dropped at once | `Closed` |
-//!
-//! There is no way back.
+//! Where a channel is in its life; the table of states stands in the [crate's page](crate#states).
 
-/// Where a channel is in its life; see the [module's table](crate#states).
+/// Where a channel is in its life; see the [table of states](crate#states).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum State {
     /// Sends and receives.

@@ -9,6 +9,7 @@ use std::vec;
 use zc_core::sync::atomic::Ordering::SeqCst;
 use zc_core::sync::seeded;
 
+use super::stamped::again;
 use super::word::{CLOSED, Room};
 use super::{Backoff, Stamped};
 use crate::error::{TryRecvError, TrySendError};
@@ -31,7 +32,7 @@ impl<T> Stamped<T> {
                 Room::Full => return Err(TrySendError::Full(())),
                 Room::Free(room) => room.min(items.len() as u64),
                 Room::Stale => {
-                    tail = self.tail.load(SeqCst);
+                    tail = again(&self.tail);
                     continue;
                 }
             };
@@ -84,26 +85,28 @@ impl<T> Stamped<T> {
             return Ok(0);
         }
         let mut backoff = Backoff::new();
+        let mut head = self.head.load(SeqCst);
         loop {
-            let head = self.head.load(SeqCst);
             let position = |i| head.wrapping_add(self.layout.scaled(i));
-            // Growing may fail: before anything is claimed.
-            let most = max.min(self.len().max(1));
-            into.reserve(most);
-            let count = (0..most as u64)
-                .take_while(|&i| self.slots.holds(self.layout.slot(position(i)), position(i)))
-                .count() as u64;
-            if count == 0 {
+            let holds = |i| self.slots.holds(self.layout.slot(position(i)), position(i));
+            if !holds(0) {
                 self.nothing_at(head)?;
                 backoff.peer_is_busy();
+                head = again(&self.head);
                 continue;
             }
+            // Counted after the first was seen, so that the rest of its batch is counted too.
+            let most = max.min(self.len().max(1));
+            // Growing may fail: before anything is claimed.
+            into.reserve(most);
+            let count = 1 + (1..most as u64).take_while(|&i| holds(i)).count() as u64;
             if self
                 .head
                 .compare_exchange_weak(head, position(count), SeqCst, SeqCst)
                 .is_err()
             {
                 backoff.lost_race();
+                head = again(&self.head);
                 continue;
             }
             for i in 0..count {

@@ -75,7 +75,7 @@ impl<T> Stamped<T> {
                     Room::Free(_) if free => {}
                     Room::Free(_) | Room::Stale => {
                         backoff.peer_is_busy();
-                        tail = self.tail.load(SeqCst);
+                        tail = again(&self.tail);
                         continue;
                     }
                 }
@@ -102,8 +102,8 @@ impl<T> Stamped<T> {
     pub(crate) fn try_pop(&self) -> Result<T, TryRecvError> {
         let one = self.layout.scaled(1);
         let mut backoff = Backoff::new();
+        let mut head = self.head.load(SeqCst);
         loop {
-            let head = self.head.load(SeqCst);
             let index = self.layout.slot(head);
             if self.slots.holds(index, head) {
                 if self
@@ -120,6 +120,7 @@ impl<T> Stamped<T> {
                 self.nothing_at(head)?;
                 backoff.peer_is_busy();
             }
+            head = again(&self.head);
         }
     }
 
@@ -200,13 +201,13 @@ impl<T> Stamped<T> {
 
     /// Whether queued items and permits fill the capacity.
     pub(crate) fn is_full(&self) -> bool {
+        let mut tail = self.tail.load(SeqCst);
         loop {
-            let tail = self.tail.load(SeqCst);
             match self.layout.room(tail, self.head.load(SeqCst)) {
                 Room::Full => return true,
                 Room::Free(_) => return false,
-                // `head` passed the `tail` we read: others got on meanwhile, read again.
-                Room::Stale => {}
+                // `head` passed the `tail` we read: others got on meanwhile.
+                Room::Stale => tail = again(&self.tail),
             }
         }
     }
@@ -232,6 +233,18 @@ impl<T> Stamped<T> {
             received: taken.saturating_sub(dropped),
             dropped,
         }
+    }
+}
+
+/// Reads `word` again, after a first look was of no use.
+///
+/// loom takes `SeqCst` loads for `Acquire` ones and would let a thread read the same stale value
+/// for ever; its read-modify-writes always see the latest.
+pub(super) fn again(word: &AtomicU64) -> u64 {
+    if cfg!(zc_loom) {
+        word.fetch_or(0, SeqCst)
+    } else {
+        word.load(SeqCst)
     }
 }
 
