@@ -7,9 +7,9 @@ use std::future::Future;
 pub type Arc<T> = shuttle::sync::Arc<T>;
 
 pub(super) mod raw {
+    pub(crate) use shuttle::sync::{Condvar, Mutex, MutexGuard};
     #[expect(clippy::disallowed_types, reason = "this is the sync shim")]
     pub(crate) use std::cell::UnsafeCell;
-    pub(crate) use shuttle::sync::{Condvar, Mutex, MutexGuard};
 }
 
 pub use shuttle::hint;
