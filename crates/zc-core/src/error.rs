@@ -1,0 +1,116 @@
+//! Every error of the crate. Each names the thing and its limit.
+
+use std::io;
+
+/// Memory could not be had.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RegionError {
+    /// No such layout exists.
+    #[error("a region of {len} bytes aligned to {align} is not possible (the length must be \
+             at most {max}, the alignment a power of two)", max = isize::MAX)]
+    Layout {
+        /// Bytes asked for.
+        len: usize,
+        /// Alignment asked for.
+        align: usize,
+    },
+    /// The allocator has no more.
+    #[error("out of memory for a region of {len} bytes")]
+    OutOfMemory {
+        /// Bytes asked for.
+        len: usize,
+    },
+    /// The system refused to map pages.
+    #[error("the system refuses to map {len} bytes")]
+    Map {
+        /// Bytes asked for.
+        len: usize,
+        /// The system's reason.
+        source: io::Error,
+    },
+}
+
+/// A writer panicked while it held the buffer, so its contents may be half changed. `clear_poison`
+/// says that they are good again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a writer panicked while it held the buffer; `clear_poison` makes it usable again")]
+pub struct Poisoned;
+
+/// Who keeps a lock from being taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Holder {
+    /// At least one reader.
+    Readers,
+    /// A writer.
+    Writer,
+}
+
+/// A lock could not be had at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TryLockError {
+    /// Somebody holds it.
+    #[error("the buffer is held by {}", match .0 { Holder::Readers => "readers", Holder::Writer => "a writer" })]
+    WouldBlock(Holder),
+    /// See [`Poisoned`](struct@Poisoned).
+    #[error("{}", Poisoned)]
+    Poisoned,
+}
+
+/// A lock could not be had in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LockTimeoutError {
+    /// The time ran out.
+    #[error("the buffer was held by others until the timeout")]
+    Timeout,
+    /// See [`Poisoned`](struct@Poisoned).
+    #[error("{}", Poisoned)]
+    Poisoned,
+}
+
+impl From<Poisoned> for TryLockError {
+    fn from(Poisoned: Poisoned) -> Self {
+        Self::Poisoned
+    }
+}
+
+impl From<Poisoned> for LockTimeoutError {
+    fn from(Poisoned: Poisoned) -> Self {
+        Self::Poisoned
+    }
+}
+
+/// More capacity was asked for than there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no room for {elements} elements of {element_size} bytes: above {max} bytes or out of memory", max = isize::MAX)]
+pub struct CapacityError {
+    /// Elements asked for.
+    pub elements: usize,
+    /// Size of one, in bytes.
+    pub element_size: usize,
+}
+
+/// A view's bytes cannot be seen as elements of another type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CastError {
+    /// The first byte is not aligned for the type.
+    #[error("the view starts {past} bytes past a multiple of the {align} that the type needs")]
+    Alignment {
+        /// Alignment of the type wanted.
+        align: usize,
+        /// Distance from the last aligned address.
+        past: usize,
+    },
+    /// The bytes are no whole number of elements.
+    #[error("{len} bytes are no whole number of {size}-byte elements")]
+    Size {
+        /// Bytes in the view.
+        len: usize,
+        /// Size of the type wanted.
+        size: usize,
+    },
+}

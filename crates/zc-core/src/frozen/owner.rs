@@ -1,0 +1,273 @@
+//! What keeps a view's memory alive: one allocation with a count, shared by all views of it.
+//!
+//! The owner's type is erased behind a table of functions, so that a view is three words whatever
+//! owns the memory, and can be `Frozen<T>` for a plain `T`.
+//!
+//! # Invariants
+//!
+//! * **I1** `refs` counts the handles to the allocation. It is freed, and the owner dropped, by
+//!   whoever takes it to zero, exactly once.
+//! * **I2** The memory an owner stands for stays where it is, and is not written, while `refs` is
+//!   above one; whoever holds the only reference of a `writable` owner may write.
+//! * **I3** `table` belongs to the type that the allocation was made for.
+
+use std::marker::PhantomData;
+use std::ptr::{self, NonNull};
+
+#[cfg(unix)]
+use std::os::fd::BorrowedFd;
+
+use crate::region::Region;
+use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::edge;
+
+/// Memory that a [`Frozen`](crate::Frozen) view can be made of.
+///
+/// Any `AsRef<[T]>` will do through [`Frozen::from_owner`](crate::Frozen::from_owner); implement
+/// this where the memory also has a file behind it, so that the last hop to a socket can be
+/// `sendfile`.
+pub trait Source<T>: Send + Sync + 'static {
+    /// The elements. Called exactly once, after the source has got its final place in memory; they
+    /// must stay as they are until the source is dropped.
+    fn as_slice(&self) -> &[T];
+
+    /// The open file that holds the same bytes, and the position in it of the first element.
+    #[cfg(unix)]
+    fn file(&self) -> Option<(BorrowedFd<'_>, u64)> {
+        None
+    }
+}
+
+/// Head of every owner's allocation.
+struct Header {
+    refs: AtomicUsize,
+    /// Where a source's memory begins, to tell how far into its file a view starts.
+    base: *const u8,
+    table: &'static Table,
+}
+
+struct Table {
+    /// Drops the owner and frees the allocation.
+    free: unsafe fn(&OwnerRef),
+    /// Where memory begins that the crate owns and may write to while it is not shared.
+    writable: Option<unsafe fn(&OwnerRef) -> *mut u8>,
+    #[cfg(unix)]
+    file: Option<unsafe fn(&OwnerRef) -> Option<(BorrowedFd<'_>, u64)>>,
+}
+
+#[repr(C)]
+struct Owned<O> {
+    header: Header,
+    owner: O,
+}
+
+/// A counted reference to an owner of unknown type.
+pub(crate) struct OwnerRef(NonNull<Header>);
+
+// SAFETY: `refs` is atomic. The owner itself may be dropped on any thread that holds the last
+// reference; the handles around `OwnerRef` are only `Send` where that is fine.
+unsafe impl Send for OwnerRef {}
+
+// SAFETY: as above.
+unsafe impl Sync for OwnerRef {}
+
+impl OwnerRef {
+    /// Stores `source`, then asks it for its memory.
+    pub(crate) fn from_source<T, S: Source<T>>(source: S) -> (Self, NonNull<T>, usize) {
+        // Dropping this on a panic in `as_slice` drops the source.
+        let this = Self::allocate(source, <(T, S)>::TABLE);
+        // SAFETY: just allocated for an `S` (I3), and not shared yet, so `base` may be set below.
+        let elements = unsafe { &*this.owner::<S>() }.as_slice();
+        let (ptr, len) = (NonNull::from(elements).cast::<T>(), elements.len());
+        // SAFETY: as above; the field is not part of the source.
+        unsafe { (*this.0.as_ptr()).base = ptr.as_ptr().cast() };
+        (this, ptr, len)
+    }
+
+    /// Takes over `region`, all of it.
+    pub(crate) fn from_region(region: Region) -> (Self, NonNull<u8>, usize) {
+        let (ptr, len) = (region.as_ptr(), region.len());
+        (Self::allocate(region, Region::TABLE), ptr, len)
+    }
+
+    fn allocate<O>(owner: O, table: &'static Table) -> Self {
+        let owned = Box::new(Owned {
+            header: Header {
+                refs: AtomicUsize::new(1),
+                base: ptr::null(),
+                table,
+            },
+            owner,
+        });
+        // A pointer to the whole, as `repr(C)` puts the header where it starts.
+        Self(NonNull::from(Box::leak(owned)).cast())
+    }
+
+    fn header(&self) -> &Header {
+        // SAFETY: I1: this handle is counted, so the allocation is there.
+        unsafe { self.0.as_ref() }
+    }
+
+    /// The owner, in an allocation made for an `O`.
+    fn owner<O>(&self) -> *mut O {
+        let owned = self.0.cast::<Owned<O>>().as_ptr();
+        // SAFETY: I1, I3: in bounds of the allocation; no reference is made.
+        unsafe { &raw mut (*owned).owner }
+    }
+
+    /// Whether this is the only reference. Then all that went through the others happens before
+    /// what the caller does next.
+    pub(crate) fn is_unique(&self) -> bool {
+        let refs = &self.header().refs;
+        refs.load(edge("core.owner_drop", Ordering::Acquire)) == 1
+    }
+
+    /// Where the memory begins, if this is the only reference to memory that may be written.
+    pub(crate) fn exclusive_base(&mut self) -> Option<*mut u8> {
+        let base = self.header().table.writable?;
+        // SAFETY: I3, and nobody else refers to the memory (I2).
+        self.is_unique().then(|| unsafe { base(self) })
+    }
+
+    /// The file behind the memory, and the position in it of the byte at `ptr`.
+    #[cfg(unix)]
+    pub(crate) fn file_at(&self, ptr: *const u8) -> Option<(BorrowedFd<'_>, u64)> {
+        let header = self.header();
+        // SAFETY: I3.
+        let (fd, start) = unsafe { (header.table.file?)(self) }?;
+        Some((fd, start + (ptr.addr() - header.base.addr()) as u64))
+    }
+
+    pub(crate) fn ptr_eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl Clone for OwnerRef {
+    #[inline]
+    fn clone(&self) -> Self {
+        // Relaxed: the new handle is made from one that keeps the allocation alive.
+        let before = self.header().refs.fetch_add(1, Ordering::Relaxed);
+        if before > isize::MAX as usize {
+            // Only leaking handles without end gets here; a wrapped count would free live memory.
+            std::process::abort();
+        }
+        Self(self.0)
+    }
+}
+
+impl Drop for OwnerRef {
+    #[inline]
+    fn drop(&mut self) {
+        let refs = &self.header().refs;
+        // The accesses through every handle happen before the count leaves it (Release), and all
+        // of them before the one that reaches zero frees the memory (Acquire).
+        if refs.fetch_sub(1, edge("core.owner_drop", Ordering::Release)) == 1 {
+            refs.load(edge("core.owner_drop", Ordering::Acquire));
+            // SAFETY: I1: this was the last reference; I3.
+            unsafe { (self.header().table.free)(self) };
+        }
+    }
+}
+
+/// The table of an owner's type.
+trait HasTable {
+    const TABLE: &'static Table;
+}
+
+impl<T, S: Source<T>> HasTable for (T, S) {
+    const TABLE: &'static Table = &Table {
+        free: free::<S>,
+        writable: None,
+        #[cfg(unix)]
+        file: Some(file_of_source::<T, S>),
+    };
+}
+
+impl HasTable for Region {
+    const TABLE: &'static Table = &Table {
+        free: free::<Self>,
+        writable: Some(base_of_region),
+        #[cfg(unix)]
+        file: None,
+    };
+}
+
+impl<T> HasTable for Vec<T> {
+    const TABLE: &'static Table = &Table {
+        free: free::<Self>,
+        writable: Some(base_of_vec::<T>),
+        #[cfg(unix)]
+        file: None,
+    };
+}
+
+/// # Safety
+/// `this` is the last reference to an allocation made for an `O`.
+unsafe fn free<O>(this: &OwnerRef) {
+    let owned = this.0.cast::<Owned<O>>().as_ptr();
+    // SAFETY: the caller's promise; `allocate` made it as a box of this type.
+    drop(unsafe { Box::from_raw(owned) });
+}
+
+/// # Safety
+/// `this` is the only reference to an allocation made for a `Region`.
+unsafe fn base_of_region(this: &OwnerRef) -> *mut u8 {
+    // SAFETY: the caller's promise.
+    unsafe { &*this.owner::<Region>() }.as_ptr().as_ptr()
+}
+
+/// # Safety
+/// `this` is the only reference to an allocation made for a `Vec<T>`.
+unsafe fn base_of_vec<T>(this: &OwnerRef) -> *mut u8 {
+    // SAFETY: the caller's promise.
+    unsafe { &mut *this.owner::<Vec<T>>() }.as_mut_ptr().cast()
+}
+
+/// # Safety
+/// `this` refers to an allocation made for an `S`.
+#[cfg(unix)]
+unsafe fn file_of_source<T, S: Source<T>>(this: &OwnerRef) -> Option<(BorrowedFd<'_>, u64)> {
+    // SAFETY: the caller's promise; shared access is all that anybody has to a source.
+    unsafe { &*this.owner::<S>() }.file()
+}
+
+/// A vector inside an owner, which may change and grow while nothing else refers to it. It is what
+/// a [`SharedBuffer`](crate::SharedBuffer) keeps its elements in: a snapshot is one more reference.
+pub(crate) struct SharedVec<T> {
+    owner: OwnerRef,
+    _vec: PhantomData<Vec<T>>,
+}
+
+impl<T> SharedVec<T> {
+    pub(crate) fn new(vec: Vec<T>) -> Self {
+        Self {
+            owner: OwnerRef::allocate(vec, Vec::<T>::TABLE),
+            _vec: PhantomData,
+        }
+    }
+
+    pub(crate) fn as_vec(&self) -> &Vec<T> {
+        // SAFETY: I3; it only changes through `get_mut`, which borrows `self` exclusively.
+        unsafe { &*self.owner.owner::<Vec<T>>() }
+    }
+
+    /// Whether no view refers to it.
+    pub(crate) fn is_unique(&self) -> bool {
+        self.owner.is_unique()
+    }
+
+    /// The vector, if no view refers to it.
+    pub(crate) fn get_mut(&mut self) -> Option<&mut Vec<T>> {
+        // SAFETY: I3; nobody else refers to it (I2).
+        self.owner
+            .is_unique()
+            .then(|| unsafe { &mut *self.owner.owner::<Vec<T>>() })
+    }
+
+    /// One more reference, and where the elements are.
+    pub(crate) fn share(&self) -> (OwnerRef, NonNull<T>, usize) {
+        let elements = self.as_vec().as_slice();
+        (self.owner.clone(), NonNull::from(elements).cast(), elements.len())
+    }
+}

@@ -1,0 +1,273 @@
+//! [`WaitList`]: everybody who waits for the same thing, in the order of arrival.
+//!
+//! # States of a node
+//!
+//! A waiter is a node that lives in the waiting future or on the waiting thread's stack, so
+//! waiting allocates nothing. A node is
+//!
+//! * **Idle**: not in the list. Only its owner can reach it.
+//! * **Linked**: in the list, counted in `waiting`, with the handle that wakes its owner.
+//! * **Notified**: taken out of the list by a notifier, who has taken the handle too. Only its
+//!   owner can reach it, and the owner owes the wake: it either finds the thing ready, or links
+//!   itself again (at the front, it has waited longest), or passes the wake on when it goes away.
+//!
+//! # Why no wake is lost
+//!
+//! A wake is a hint to look again, never a grant. The notifier makes the thing ready, *then* reads
+//! `waiting`; the waiter raises `waiting`, *then* looks whether the thing is ready. With a
+//! store→load barrier between the two steps on both sides, at least one of them sees the other.
+//! Nothing is promised to a particular waiter, so one that is leaked (`mem::forget`) takes at most
+//! the one wake it was sent with it; it never bars the others.
+//!
+//! # Invariants
+//!
+//! * **I1** Every field of a linked node is accessed only while the list's lock is held.
+//! * **I2** A linked node is pinned and stays allocated until it is unlinked: its owner unlinks it
+//!   before it drops or returns, and a pinned value that is leaked is never reused.
+//! * **I3** `head`, `tail` and the `prev`/`next` of linked nodes form one doubly linked list.
+//! * **I4** `waiting` equals the number of linked nodes whenever the lock is free.
+//! * **I5** No waker runs and none is dropped while the lock is held.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
+use std::task::Waker;
+
+use super::waiter::Waiter;
+use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::{Mutex, edge, seeded, store_load_barrier, thread};
+
+/// How many handles a notifier takes out of the list per lock; they are woken outside of it.
+const WAKE_BATCH: usize = 16;
+
+/// A first-in-first-out line of waiting threads and tasks.
+///
+/// The hot path of a notifier with nobody waiting is one barrier and one load. The list never
+/// allocates. A waker that panics is caught, so that the others are woken all the same.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub struct WaitList {
+    waiting: AtomicUsize,
+    links: Mutex<Links>,
+}
+
+/// Ends of the list; null when it is empty.
+#[derive(Debug)]
+pub(super) struct Links {
+    head: *mut Node,
+    tail: *mut Node,
+    len: usize,
+}
+
+// SAFETY: I1. The nodes behind the pointers are only touched under the lock around `Links`, and
+// what they hold, a `Thread` or a `Waker`, may be sent.
+unsafe impl Send for Links {}
+
+#[derive(Debug)]
+pub(super) struct Node {
+    prev: *mut Node,
+    next: *mut Node,
+    pub(super) state: State,
+    pub(super) handle: Option<Handle>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    Idle,
+    Linked,
+    Notified,
+}
+
+/// What wakes the owner of a node.
+#[derive(Debug)]
+pub(super) enum Handle {
+    Thread(thread::Thread),
+    Task(Waker),
+}
+
+impl Default for Links {
+    fn default() -> Self {
+        Self {
+            head: ptr::null_mut(),
+            tail: ptr::null_mut(),
+            len: 0,
+        }
+    }
+}
+
+impl Node {
+    pub(super) const fn idle() -> Self {
+        Self {
+            prev: ptr::null_mut(),
+            next: ptr::null_mut(),
+            state: State::Idle,
+            handle: None,
+        }
+    }
+}
+
+impl Handle {
+    fn wake(self) {
+        let wake = AssertUnwindSafe(|| match self {
+            Handle::Thread(thread) => thread.unpark(),
+            Handle::Task(waker) => waker.wake(),
+        });
+        if cfg!(zc_loom) {
+            // loom reports what it finds by panicking, here too.
+            return wake.0();
+        }
+        // The panic hook has reported it by now; the notifier's own work is done and must stand.
+        drop(catch_unwind(wake));
+    }
+}
+
+impl WaitList {
+    /// An empty list.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Wakes up to `n` waiters that have not been woken yet, longest waiting first.
+    ///
+    /// Call it after the store that makes something ready; the barrier that must stand between the
+    /// two is inside. Costs that barrier and a load while nobody waits.
+    #[inline]
+    pub fn notify(&self, n: usize) {
+        if seeded("core.wait_notify") {
+            return;
+        }
+        if !seeded("core.wait_notify_barrier") {
+            store_load_barrier();
+        }
+        if self.waiting.load(Ordering::Relaxed) != 0 {
+            self.wake(n);
+        }
+    }
+
+    /// As [`notify`](Self::notify), where what makes the thing ready was a `SeqCst`
+    /// read-modify-write, which on x86 is the barrier already: costs one load while nobody waits.
+    #[inline]
+    pub fn notify_after_rmw(&self, n: usize) {
+        if cfg!(any(zc_loom, not(target_arch = "x86_64"))) {
+            return self.notify(n);
+        }
+        if self.waiting.load(Ordering::SeqCst) != 0 {
+            self.wake(n);
+        }
+    }
+
+    /// Wakes everybody who waits now.
+    #[inline]
+    pub fn notify_all(&self) {
+        self.notify(usize::MAX);
+    }
+
+    /// How many wait and have not been woken.
+    #[inline]
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(edge("core.wait_count", Ordering::Acquire))
+    }
+
+    /// A node for a future that waits in this list. It is not linked until it is polled.
+    #[must_use]
+    pub fn waiter(&self) -> Waiter<'_> {
+        Waiter::new(self)
+    }
+
+    #[cold]
+    fn wake(&self, n: usize) {
+        let mut left = n.min(self.waiting());
+        while left > 0 {
+            let mut batch = [const { None }; WAKE_BATCH];
+            let want = left.min(WAKE_BATCH);
+            let got = self.with_links(|links| links.pop_into(&mut batch[..want]));
+            batch.into_iter().flatten().for_each(Handle::wake);
+            if got < want {
+                return;
+            }
+            left -= got;
+        }
+    }
+
+    /// Runs `f` under the lock and publishes the new length. `f` runs no user code (I5).
+    pub(super) fn with_links<R>(&self, f: impl FnOnce(&mut Links) -> R) -> R {
+        let mut links = self.links.lock();
+        let result = f(&mut links);
+        self.waiting
+            .store(links.len, edge("core.wait_count", Ordering::Release));
+        result
+    }
+}
+
+impl Links {
+    /// Links `node` at the back, or at the front where it was woken in vain.
+    ///
+    /// # Safety
+    /// `node` is valid, pinned (I2), not linked, and only its owner, the caller, can reach it.
+    pub(super) unsafe fn link(&mut self, node: *mut Node, handle: Handle) {
+        // SAFETY: the caller's promise; nobody else reaches an unlinked node.
+        let this = unsafe { &mut *node };
+        debug_assert_ne!(this.state, State::Linked);
+        let to_front = this.state == State::Notified;
+        this.handle = Some(handle);
+        this.state = State::Linked;
+        (this.prev, this.next) = if to_front {
+            (ptr::null_mut(), self.head)
+        } else {
+            (self.tail, ptr::null_mut())
+        };
+        let (prev, next) = (this.prev, this.next);
+        self.join(prev, node);
+        self.join(node, next);
+        self.len += 1;
+    }
+
+    /// Takes a linked `node` out.
+    ///
+    /// # Safety
+    /// `node` is linked in this list.
+    pub(super) unsafe fn unlink(&mut self, node: *mut Node) -> Option<Handle> {
+        // SAFETY: I1, I2; the caller's promise that it is linked here.
+        let this = unsafe { &mut *node };
+        debug_assert_eq!(this.state, State::Linked);
+        let (prev, next) = (this.prev, this.next);
+        (this.prev, this.next) = (ptr::null_mut(), ptr::null_mut());
+        this.state = State::Idle;
+        let handle = this.handle.take();
+        self.join(prev, next);
+        self.len -= 1;
+        handle
+    }
+
+    /// Makes `next` follow `prev`, where null stands for the end of the list on that side (I3).
+    fn join(&mut self, prev: *mut Node, next: *mut Node) {
+        if prev.is_null() {
+            self.head = next;
+        } else {
+            // SAFETY: I1, I2: a non-null neighbour is linked, and the lock is held.
+            unsafe { (*prev).next = next };
+        }
+        if next.is_null() {
+            self.tail = prev;
+        } else {
+            // SAFETY: as above.
+            unsafe { (*next).prev = prev };
+        }
+    }
+
+    /// Notifies from the front until `handles` is full or the list is empty; returns how many.
+    fn pop_into(&mut self, handles: &mut [Option<Handle>]) -> usize {
+        for (count, slot) in handles.iter_mut().enumerate() {
+            let node = self.head;
+            if node.is_null() {
+                return count;
+            }
+            // SAFETY: `head` is linked in this list (I3).
+            *slot = unsafe { self.unlink(node) };
+            // SAFETY: I1, I2: the lock is still held, so the owner has not gone away.
+            unsafe { (*node).state = State::Notified };
+        }
+        handles.len()
+    }
+}

@@ -1,0 +1,233 @@
+//! Exhaustive models of the waiter list, the view counts and the lock. Each is named after what it
+//! proves; `seeds.txt` names the defects that must make it fail.
+
+#![cfg(zc_loom)]
+
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Waker};
+
+use zc_core::SharedBuffer;
+use zc_core::sync::atomic::{AtomicUsize, Ordering::*};
+use zc_core::sync::cell::UnsafeCell;
+use zc_core::sync::{Arc, block_on, model, thread};
+use zc_core::wait::{WaitList, WaitStrategy};
+
+/// A number of things that are ready, taken one at a time.
+struct Things {
+    ready: AtomicUsize,
+    list: WaitList,
+}
+
+impl Things {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            ready: AtomicUsize::new(0),
+            list: WaitList::new(),
+        })
+    }
+
+    fn put(&self) {
+        self.ready.fetch_add(1, Release);
+        self.list.notify(1);
+    }
+
+    fn take(&self) -> Option<()> {
+        self.ready.fetch_update(AcqRel, Acquire, |n| n.checked_sub(1)).ok().map(|_| ())
+    }
+
+    fn take_blocking(&self) {
+        self.list.block_until(WaitStrategy::Park, None, || self.take()).unwrap();
+    }
+
+    async fn take_async(&self) {
+        let mut waiter = pin!(self.list.waiter());
+        std::future::poll_fn(|cx| waiter.as_mut().poll_until(cx, || self.take())).await;
+    }
+}
+
+#[test]
+fn a_parked_thread_is_woken() {
+    model(|| {
+        let things = Things::new();
+        let other = things.clone();
+        let waiter = thread::spawn(move || other.take_blocking());
+        things.put();
+        waiter.join().unwrap();
+    });
+}
+
+#[test]
+fn two_waiters_get_two_things() {
+    model(|| {
+        let things = Things::new();
+        let waiters: Vec<_> = (0..2)
+            .map(|_| {
+                let other = things.clone();
+                thread::spawn(move || other.take_blocking())
+            })
+            .collect();
+        things.put();
+        things.put();
+        for waiter in waiters {
+            waiter.join().unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_task_is_woken() {
+    model(|| {
+        let things = Things::new();
+        let other = things.clone();
+        let waiter = thread::spawn(move || block_on(other.take_async()));
+        things.put();
+        waiter.join().unwrap();
+    });
+}
+
+#[test]
+fn a_cancelled_waiter_passes_its_wake_on() {
+    model(|| {
+        let things = Things::new();
+        let other = things.clone();
+        let waiter = thread::spawn(move || other.take_blocking());
+        {
+            let mut cancelled = pin!(things.take_async());
+            let mut cx = Context::from_waker(Waker::noop());
+            if cancelled.as_mut().poll(&mut cx).is_ready() {
+                unreachable!("nothing is ready yet");
+            }
+            things.put();
+        }
+        waiter.join().unwrap();
+    });
+}
+
+#[test]
+fn a_leaked_waiter_takes_at_most_one_wake_with_it() {
+    model(|| {
+        // Leaked as well, since the leaked future refers to it for ever.
+        let things: &'static Things = Box::leak(Box::new(Things {
+            ready: AtomicUsize::new(0),
+            list: WaitList::new(),
+        }));
+        let mut leaked = Box::pin(things.take_async());
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(leaked.as_mut().poll(&mut cx).is_pending());
+        std::mem::forget(leaked);
+        let waiter = thread::spawn(move || things.take_blocking());
+        things.put();
+        things.put();
+        waiter.join().unwrap();
+    });
+}
+
+/// What went through one handle of a counted owner happens before the last one frees it.
+#[test]
+fn the_last_view_frees_after_all_others_are_done() {
+    struct Watched(UnsafeCell<u8>);
+    // SAFETY: loom checks the accesses.
+    unsafe impl Sync for Watched {}
+    impl AsRef<[u8]> for Watched {
+        fn as_ref(&self) -> &[u8] {
+            // SAFETY: nobody writes while a view exists.
+            self.0.with(|byte| unsafe { std::slice::from_ref(&*byte) })
+        }
+    }
+    impl Drop for Watched {
+        fn drop(&mut self) {
+            self.0.with_mut(|_| ());
+        }
+    }
+    model(|| {
+        let cell = Arc::new(AtomicUsize::new(0));
+        let view = zc_core::Frozen::from_owner(Watched(UnsafeCell::new(7)));
+        let other = view.clone();
+        let seen = cell.clone();
+        let reader = thread::spawn(move || {
+            seen.store(usize::from(other[0]), Relaxed);
+            drop(other);
+        });
+        drop(view);
+        reader.join().unwrap();
+        assert_eq!(cell.load(Relaxed), 7);
+    });
+}
+
+/// Two critical sections of which one writes never overlap (loom watches the store's cell).
+#[test]
+fn read_and_write_exclude_each_other() {
+    model(|| {
+        let buffer = SharedBuffer::from_vec(vec![0_u8, 0]);
+        let writer = {
+            let buffer = buffer.clone();
+            thread::spawn(move || {
+                let mut guard = buffer.write().unwrap();
+                guard[0] = 1;
+                guard[1] = 1;
+            })
+        };
+        {
+            let guard = buffer.read().unwrap();
+            assert_eq!(guard[0], guard[1]);
+        }
+        writer.join().unwrap();
+        assert_eq!(*buffer.read().unwrap(), [1, 1]);
+    });
+}
+
+#[test]
+fn two_writers_lose_no_write() {
+    model(|| {
+        let buffer = SharedBuffer::from_vec(vec![0_u8]);
+        let other = buffer.clone();
+        let writer = thread::spawn(move || other.write().unwrap()[0] += 1);
+        buffer.write().unwrap()[0] += 1;
+        writer.join().unwrap();
+        assert_eq!(*buffer.read().unwrap(), [2]);
+    });
+}
+
+/// A writer that waits behind a reader, and a second reader that may bypass it: all get in.
+#[test]
+fn a_waiting_writer_and_a_bypassing_reader_both_get_in() {
+    model(|| {
+        let buffer = SharedBuffer::from_vec(vec![0_u8]);
+        let writer = {
+            let buffer = buffer.clone();
+            thread::spawn(move || buffer.write().unwrap()[0] = 1)
+        };
+        let reader = {
+            let buffer = buffer.clone();
+            thread::spawn(move || buffer.read().unwrap()[0])
+        };
+        drop(buffer.read().unwrap());
+        writer.join().unwrap();
+        assert!(reader.join().unwrap() <= 1);
+    });
+}
+
+#[test]
+fn an_owned_guard_outlives_its_handle() {
+    model(|| {
+        let buffer = SharedBuffer::from_vec(vec![7_u8]);
+        let guard = buffer.read_owned().unwrap();
+        let reader = thread::spawn(move || guard[0]);
+        drop(buffer);
+        assert_eq!(reader.join().unwrap(), 7);
+    });
+}
+
+/// A snapshot that is dropped on another thread while the writer decides whether to copy.
+#[test]
+fn a_write_leaves_a_living_snapshot_alone() {
+    model(|| {
+        let buffer = SharedBuffer::from_vec(vec![1_u8]);
+        let snapshot = buffer.snapshot().unwrap();
+        let reader = thread::spawn(move || snapshot[0]);
+        buffer.write().unwrap()[0] = 2;
+        assert_eq!(reader.join().unwrap(), 1);
+        assert_eq!(*buffer.read().unwrap(), [2]);
+    });
+}
