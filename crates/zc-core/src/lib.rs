@@ -1,11 +1,11 @@
 //! zc-core
+pub mod error;
+pub mod frozen;
+pub mod ledger;
+pub mod region;
 pub mod sync;
 pub mod wait;
-pub mod error;
-pub mod ledger;
-pub mod frozen;
-pub mod region;
-pub use frozen::{Frozen, FrozenMut, FileSpan};
+pub use frozen::{FileSpan, Frozen, FrozenMut};
 pub use region::{Region, RegionPool};
 pub mod shared;
-pub use shared::{SharedBuffer, ReadGuard, WriteGuard, OwnedReadGuard, OwnedWriteGuard};
+pub use shared::{OwnedReadGuard, OwnedWriteGuard, ReadGuard, SharedBuffer, WriteGuard};

@@ -84,11 +84,21 @@ impl Drop for Counted {
 #[test]
 fn an_owner_is_asked_once_and_dropped_with_the_last_view() {
     let (asked, dropped) = (Arc::default(), Arc::default());
-    let view = Frozen::from_owner(Counted(vec![1, 2], Arc::clone(&asked), Arc::clone(&dropped)));
+    let view = Frozen::from_owner(Counted(
+        vec![1, 2],
+        Arc::clone(&asked),
+        Arc::clone(&dropped),
+    ));
     let part = view.slice(1..);
     drop(view);
     assert_eq!(*part, [2]);
-    assert_eq!((asked.load(Ordering::Relaxed), dropped.load(Ordering::Relaxed)), (1, 0));
+    assert_eq!(
+        (
+            asked.load(Ordering::Relaxed),
+            dropped.load(Ordering::Relaxed)
+        ),
+        (1, 0)
+    );
     let part = part.try_into_mut().unwrap_err(); // not the crate's memory
     drop(part);
     assert_eq!(dropped.load(Ordering::Relaxed), 1);
@@ -160,7 +170,10 @@ fn bytes_and_back_is_the_same_memory() {
     let address = view.as_ptr();
     let bytes = bytes::Bytes::from(view);
     assert_eq!(bytes.as_ptr(), address);
-    assert_eq!(Frozen::from(bytes.slice(1..)).as_ptr(), address.wrapping_add(1));
+    assert_eq!(
+        Frozen::from(bytes.slice(1..)).as_ptr(),
+        address.wrapping_add(1)
+    );
     assert!(bytes::Bytes::from(Frozen::<u8>::new()).is_empty());
 }
 

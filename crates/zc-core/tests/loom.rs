@@ -33,11 +33,16 @@ impl Things {
     }
 
     fn take(&self) -> Option<()> {
-        self.ready.fetch_update(AcqRel, Acquire, |n| n.checked_sub(1)).ok().map(|_| ())
+        self.ready
+            .fetch_update(AcqRel, Acquire, |n| n.checked_sub(1))
+            .ok()
+            .map(|_| ())
     }
 
     fn take_blocking(&self) {
-        self.list.block_until(WaitStrategy::Park, None, || self.take()).unwrap();
+        self.list
+            .block_until(WaitStrategy::Park, None, || self.take())
+            .unwrap();
     }
 
     async fn take_async(&self) {

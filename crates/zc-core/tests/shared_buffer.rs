@@ -87,13 +87,21 @@ fn large_data() {
         for _ in 0..2 {
             s.spawn(|| {
                 let guard = buffer.read().unwrap();
-                assert_eq!(guard.as_ptr().addr(), address, "readers see the elements themselves");
+                assert_eq!(
+                    guard.as_ptr().addr(),
+                    address,
+                    "readers see the elements themselves"
+                );
                 assert!(guard.iter().zip(0..n).all(|(&a, b)| a == b));
             });
         }
     });
     buffer.write().unwrap()[123] = 0;
-    assert_eq!(buffer.read().unwrap().as_ptr().addr(), address, "nobody had to copy");
+    assert_eq!(
+        buffer.read().unwrap().as_ptr().addr(),
+        address,
+        "nobody had to copy"
+    );
 }
 
 // ---- snapshots ------------------------------------------------------------------------------
@@ -104,7 +112,11 @@ fn a_snapshot_is_the_same_memory_until_somebody_writes() {
     let snapshot = buffer.snapshot().unwrap();
     assert_eq!(snapshot.as_ptr(), buffer.read().unwrap().as_ptr());
     let guard = buffer.write().unwrap();
-    assert_eq!(guard.as_ptr(), snapshot.as_ptr(), "taking the lock copies nothing");
+    assert_eq!(
+        guard.as_ptr(),
+        snapshot.as_ptr(),
+        "taking the lock copies nothing"
+    );
     drop(guard);
     buffer.write().unwrap()[0] = 9;
     assert_eq!(*snapshot, [1, 2, 3]);
@@ -148,8 +160,14 @@ fn a_panicking_writer_poisons_and_clear_poison_is_the_way_back() {
     assert_eq!(buffer.snapshot().unwrap_err(), Poisoned);
     assert_eq!(buffer.try_read().unwrap_err(), TryLockError::Poisoned);
     assert_eq!(buffer.try_write().unwrap_err(), TryLockError::Poisoned);
-    assert_eq!(buffer.read_timeout(SOON).unwrap_err(), LockTimeoutError::Poisoned);
-    assert_eq!(buffer.write_timeout(SOON).unwrap_err(), LockTimeoutError::Poisoned);
+    assert_eq!(
+        buffer.read_timeout(SOON).unwrap_err(),
+        LockTimeoutError::Poisoned
+    );
+    assert_eq!(
+        buffer.write_timeout(SOON).unwrap_err(),
+        LockTimeoutError::Poisoned
+    );
     buffer.clear_poison();
     assert_eq!(*buffer.read().unwrap(), [2]);
 }
@@ -187,7 +205,10 @@ fn a_leaked_read_guard_makes_writers_time_out() {
     let buffer = SharedBuffer::from_vec(vec![1]);
     std::mem::forget(buffer.read().unwrap());
     let start = Instant::now();
-    assert_eq!(buffer.write_timeout(SOON).unwrap_err(), LockTimeoutError::Timeout);
+    assert_eq!(
+        buffer.write_timeout(SOON).unwrap_err(),
+        LockTimeoutError::Timeout
+    );
     assert!(start.elapsed() >= SOON);
     drop(buffer.read().unwrap()); // the writer that gave up bars nobody
 }
@@ -196,8 +217,14 @@ fn a_leaked_read_guard_makes_writers_time_out() {
 fn a_leaked_write_guard_makes_everybody_time_out() {
     let buffer = SharedBuffer::from_vec(vec![1]);
     std::mem::forget(buffer.write().unwrap());
-    assert_eq!(buffer.read_timeout(SOON).unwrap_err(), LockTimeoutError::Timeout);
-    assert_eq!(buffer.write_timeout(SOON).unwrap_err(), LockTimeoutError::Timeout);
+    assert_eq!(
+        buffer.read_timeout(SOON).unwrap_err(),
+        LockTimeoutError::Timeout
+    );
+    assert_eq!(
+        buffer.write_timeout(SOON).unwrap_err(),
+        LockTimeoutError::Timeout
+    );
     assert_eq!(buffer.len(), 1, "asking for the length waits for nobody");
 }
 

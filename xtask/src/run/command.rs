@@ -212,13 +212,18 @@ fn end_tree(child: &mut Child) -> io::Result<()> {
         }
         std::thread::sleep(TICK);
     }
+    // Here too an error only says that nothing is left to kill.
     let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
-    for (pid, start) in family {
-        if started(pid) == Some(start) {
-            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
-        }
+    let left = || family.iter().filter(|p| started(p.0) == Some(p.1));
+    for (pid, _) in left() {
+        let _ = kill(Pid::from_raw(*pid), Signal::SIGKILL);
     }
-    child.wait().map(drop)
+    child.wait()?;
+    let until = Instant::now() + GRACE;
+    while left().next().is_some() && Instant::now() < until {
+        std::thread::sleep(TICK);
+    }
+    Ok(())
 }
 
 /// Every process below `root`, with the time it started at, which tells it from a later process

@@ -1,8 +1,9 @@
 //! Real atomics, cells, locks and threads are named in the sync shim only.
 //!
 //! clippy's `disallowed_types` sees types; this rule also sees modules and functions
-//! (`std::thread::spawn`), the model checkers' own paths, and code that is configured out.
-//! Unit tests (`#[cfg(test)]`, `tests.rs`) may use threads of the standard library.
+//! (`std::thread::spawn`), and the model checkers' own paths.
+//! Unit tests (`#[cfg(test)]`, `tests.rs`) may use threads of the standard library, and so may
+//! items that no model contains (`#[cfg(… not(any(zc_loom, zc_shuttle)) …)]`).
 
 use super::File;
 use super::files::words;
@@ -17,6 +18,12 @@ const FORBIDDEN: [(&str, &str); 8] = [
     ("std::sync::RwLock", "zc_core::sync::Mutex"),
     ("loom", "zc_core::sync"),
     ("shuttle", "zc_core::sync"),
+];
+
+/// Questions that no other thread takes part in.
+const HARMLESS: [&str; 2] = [
+    "std::thread::panicking",
+    "std::thread::available_parallelism",
 ];
 
 pub(super) fn check(files: &[File]) -> Vec<String> {
@@ -38,6 +45,9 @@ pub(super) fn check(files: &[File]) -> Vec<String> {
 
 fn forbidden(path: &str) -> Option<&'static (&'static str, &'static str)> {
     let path = path.trim_start_matches("::").replacen("core::", "std::", 1);
+    if HARMLESS.contains(&path.as_str()) {
+        return None;
+    }
     FORBIDDEN.iter().find(|(bad, _)| {
         let rest = path.strip_prefix(bad);
         rest.is_some_and(|r| r.starts_with("::") || (r.is_empty() && bad.contains("::")))
@@ -47,10 +57,12 @@ fn forbidden(path: &str) -> Option<&'static (&'static str, &'static str)> {
 /// Every path in the code: those that stand there, and those that a `use` spells in braces.
 fn paths(code: &str) -> Vec<(usize, String)> {
     let mut found = Vec::new();
+    let mut uses = Vec::new();
     for at in words(code, "use") {
         let Some(end) = code[at..].find(';') else {
             continue;
         };
+        uses.push(at..at + end);
         let tree: String = code[at + 3..at + end].split_whitespace().collect();
         expand("", &tree, &mut |path| found.push((at, path.to_owned())));
     }
@@ -59,7 +71,7 @@ fn paths(code: &str) -> Vec<(usize, String)> {
             let outer = code[..*at].strip_suffix("::");
             outer.is_none_or(|o| !o.ends_with(super::mask::is_word))
         });
-        for at in starts {
+        for at in starts.filter(|at| !uses.iter().any(|u| u.contains(at))) {
             let path: String = code[at..]
                 .chars()
                 .take_while(|c| super::mask::is_word(*c) || *c == ':')
@@ -97,18 +109,27 @@ fn expand(prefix: &str, tree: &str, each: &mut impl FnMut(&str)) {
     }
 }
 
-/// The code with every item under `#[cfg(test)]` or `#[cfg(all(test, …))]` blanked.
+/// The code with every item blanked that is for tests only, or in no model.
 fn without_tests(code: &str) -> String {
     let mut out = code.to_owned();
-    for attribute in ["#[cfg(test)]", "#[cfg(all(test"] {
-        while let Some(from) = out.find(attribute) {
-            let length = item(&out[from + attribute.len()..]);
-            let to = from + attribute.len() + length;
-            let blank: String = out[from..to]
+    let mut from = 0;
+    while let Some(at) = out[from..].find("#[cfg(").map(|i| from + i) {
+        let Some(line_end) = out[at..].find(")]").map(|i| at + i + 2) else {
+            break;
+        };
+        let condition: String = out[at + 6..line_end - 2].split_whitespace().collect();
+        from = line_end;
+        let exempt = condition == "test"
+            || condition.starts_with("all(test")
+            || condition.contains("not(any(zc_loom,zc_shuttle)");
+        if exempt {
+            let to = line_end + item(&out[line_end..]);
+            let blank: String = out[at..to]
                 .bytes()
                 .map(|b| if b == b'\n' { '\n' } else { ' ' })
                 .collect();
-            out.replace_range(from..to, &blank);
+            out.replace_range(at..to, &blank);
+            from = to;
         }
     }
     out
@@ -149,6 +170,7 @@ mod tests {
             "use std::cell::{Cell, UnsafeCell};",
             "use std::sync::Mutex;",
             "use loom::sync::Arc;",
+            "#[cfg(debug_assertions)]\nmod x { use std::thread; }",
             "#[cfg(zc_shuttle)]\nfn f() { shuttle::check_random(|| (), 1) }",
         ] {
             assert!(problems(bad) > 0, "{bad}");
@@ -166,6 +188,8 @@ mod tests {
             "#[cfg(test)]\nmod tests { use std::thread; fn f() { thread::spawn(|| {}); } }\n",
             "#[cfg(all(test, not(zc_loom)))]\nmod tests { use std::thread; }\n",
             "#[cfg(zc_loom)]\nfn f() {}",
+            "#[cfg(all(debug_assertions, not(any(zc_loom, zc_shuttle))))]\nmod x { use std::thread; }",
+            "fn f() -> bool { std::thread::panicking() }",
         ] {
             assert_eq!(problems(good), 0, "{good}");
         }

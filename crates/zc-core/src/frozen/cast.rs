@@ -15,7 +15,11 @@ impl<T: IntoBytes + Immutable> Frozen<T> {
     pub fn try_cast<U: FromBytes + Immutable>(mut self) -> Result<Frozen<U>, (CastError, Self)> {
         let (align, size) = (align_of::<U>(), size_of::<U>());
         let len = self.len * size_of::<T>();
-        let past = if self.owner.is_some() { self.ptr.addr().get() % align } else { 0 };
+        let past = if self.owner.is_some() {
+            self.ptr.addr().get() % align
+        } else {
+            0
+        };
         if past != 0 {
             return Err((CastError::Alignment { align, past }, self));
         }
@@ -27,6 +31,10 @@ impl<T: IntoBytes + Immutable> Frozen<T> {
         if elements == 0 {
             return Ok(Frozen::new());
         }
-        Ok(Frozen::from_parts(self.ptr.cast(), elements, self.owner.take()))
+        Ok(Frozen::from_parts(
+            self.ptr.cast(),
+            elements,
+            self.owner.take(),
+        ))
     }
 }

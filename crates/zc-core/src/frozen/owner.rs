@@ -268,6 +268,10 @@ impl<T> SharedVec<T> {
     /// One more reference, and where the elements are.
     pub(crate) fn share(&self) -> (OwnerRef, NonNull<T>, usize) {
         let elements = self.as_vec().as_slice();
-        (self.owner.clone(), NonNull::from(elements).cast(), elements.len())
+        (
+            self.owner.clone(),
+            NonNull::from(elements).cast(),
+            elements.len(),
+        )
     }
 }

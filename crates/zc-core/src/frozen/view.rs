@@ -109,7 +109,10 @@ impl<T> Frozen<T> {
     #[must_use]
     pub fn slice(&self, range: impl RangeBounds<usize>) -> Self {
         let (start, end) = bounds(&range, self.len);
-        assert!(start <= end, "slice index starts at {start} but ends at {end}");
+        assert!(
+            start <= end,
+            "slice index starts at {start} but ends at {end}"
+        );
         assert!(
             end <= self.len,
             "range end index {end} out of range for a view of length {}",

@@ -130,7 +130,10 @@ impl<T> SharedBuffer<T> {
     /// # Errors
     /// Who is in the way, or [`Poisoned`].
     pub fn try_read(&self) -> Result<ReadGuard<'_, T>, TryLockError> {
-        self.inner.lock.try_read().map_err(TryLockError::WouldBlock)?;
+        self.inner
+            .lock
+            .try_read()
+            .map_err(TryLockError::WouldBlock)?;
         Ok(self.inner.check(ReadGuard::new(&self.inner))?)
     }
 
@@ -180,7 +183,10 @@ impl<T> SharedBuffer<T> {
     /// # Errors
     /// Who is in the way, or [`Poisoned`].
     pub fn try_write(&self) -> Result<WriteGuard<'_, T>, TryLockError> {
-        self.inner.lock.try_write().map_err(TryLockError::WouldBlock)?;
+        self.inner
+            .lock
+            .try_write()
+            .map_err(TryLockError::WouldBlock)?;
         Ok(self.inner.check(WriteGuard::new(&self.inner))?)
     }
 
@@ -295,7 +301,11 @@ impl<T> Inner<T> {
 
     /// `guard`, unless the buffer is poisoned; it is released then.
     fn check<G>(&self, guard: G) -> Result<G, Poisoned> {
-        if self.is_poisoned() { Err(Poisoned) } else { Ok(guard) }
+        if self.is_poisoned() {
+            Err(Poisoned)
+        } else {
+            Ok(guard)
+        }
     }
 
     /// The writer inside the lock ends, well or by a panic.
@@ -305,7 +315,8 @@ impl<T> Inner<T> {
         self.len.store(store.as_slice().len(), Ordering::Relaxed);
         self.capacity.store(store.capacity(), Ordering::Relaxed);
         if panicked {
-            self.poisoned.store(true, edge("core.poison", Ordering::Release));
+            self.poisoned
+                .store(true, edge("core.poison", Ordering::Release));
         }
     }
 }

@@ -43,7 +43,11 @@ const READER: usize = 4;
 const MAX_READERS: usize = usize::MAX / READER - 1;
 
 /// How often an arriving writer looks, with the door shut, before it opens it and goes to sleep.
-const WRITER_LOOKS: u32 = if cfg!(any(zc_loom, zc_shuttle)) { 1 } else { 100 };
+const WRITER_LOOKS: u32 = if cfg!(any(zc_loom, zc_shuttle)) {
+    1
+} else {
+    100
+};
 
 #[derive(Debug, Default)]
 pub(super) struct RawLock {
@@ -85,16 +89,16 @@ impl RawLock {
     /// Enters as a reader; false once `deadline` has passed.
     pub(super) fn read_until(&self, deadline: Option<Instant>) -> bool {
         self.readers
-            .block_until(WaitStrategy::default(), deadline, || self.try_read_politely())
+            .block_until(WaitStrategy::default(), deadline, || {
+                self.try_read_politely()
+            })
             .is_some()
     }
 
     pub(super) async fn read_async(&self) {
         let mut waiter = std::pin::pin!(self.readers.waiter());
-        std::future::poll_fn(|cx| {
-            waiter.as_mut().poll_until(cx, || self.try_read_politely())
-        })
-        .await;
+        std::future::poll_fn(|cx| waiter.as_mut().poll_until(cx, || self.try_read_politely()))
+            .await;
     }
 
     pub(super) fn unlock_read(&self) {
@@ -152,14 +156,18 @@ impl RawLock {
     /// Enters as the writer; false once `deadline` has passed.
     pub(super) fn write_until(&self, deadline: Option<Instant>) -> bool {
         self.writers
-            .block_until(WaitStrategy::Park, deadline, || self.try_write_with_door_shut())
+            .block_until(WaitStrategy::Park, deadline, || {
+                self.try_write_with_door_shut()
+            })
             .is_some()
     }
 
     pub(super) async fn write_async(&self) {
         let mut waiter = std::pin::pin!(self.writers.waiter());
         std::future::poll_fn(|cx| {
-            waiter.as_mut().poll_until(cx, || self.try_write_with_door_shut())
+            waiter
+                .as_mut()
+                .poll_until(cx, || self.try_write_with_door_shut())
         })
         .await;
     }

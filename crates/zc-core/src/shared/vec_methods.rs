@@ -62,11 +62,16 @@ macro_rules! vec_methods {
         ///
         /// # Errors
         /// [`CapacityError`](crate::error::CapacityError) above `isize::MAX` bytes or without that much memory.
-        pub fn try_reserve(&mut self, additional: usize) -> Result<(), $crate::error::CapacityError> {
-            self.vec().try_reserve(additional).map_err(|_| $crate::error::CapacityError {
-                elements: self.len().saturating_add(additional),
-                element_size: size_of::<T>(),
-            })
+        pub fn try_reserve(
+            &mut self,
+            additional: usize,
+        ) -> Result<(), $crate::error::CapacityError> {
+            self.vec()
+                .try_reserve(additional)
+                .map_err(|_| $crate::error::CapacityError {
+                    elements: self.len().saturating_add(additional),
+                    element_size: size_of::<T>(),
+                })
         }
     };
 }

@@ -44,7 +44,9 @@ impl WaitList {
     ) -> Option<R> {
         let mut waiter = pin!(Waiter::new(self));
         loop {
-            waiter.as_mut().link(Some(Handle::Thread(thread::current())));
+            waiter
+                .as_mut()
+                .link(Some(Handle::Thread(thread::current())));
             store_load_barrier();
             if let Some(result) = ready() {
                 // See `Waiter::poll_until`: a wake that came meanwhile was for something else.

@@ -166,7 +166,8 @@ impl WaitList {
     #[inline]
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.waiting.load(edge("core.wait_count", Ordering::Acquire))
+        self.waiting
+            .load(edge("core.wait_count", Ordering::Acquire))
     }
 
     /// A node for a future that waits in this list. It is not linked until it is polled.
