@@ -4,7 +4,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use zc_core::sync::atomic::{AtomicUsize, Ordering};
 
 use zc_core::error::CastError;
 use zc_core::frozen::Source;

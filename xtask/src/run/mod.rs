@@ -105,7 +105,14 @@ impl Job<'_> {
     pub(crate) fn run(&mut self, cmd: &Cmd) -> Result<String, Failure> {
         let ran = self.run_all(&[(cmd.clone(), Duration::MAX)], 1)?;
         let ran = ran.into_iter().next().ok_or(Failure::Timeout)?;
-        self.output.push_str(&ran.output);
+        // Cargo's messages are for this program; the log keeps them.
+        for line in ran
+            .output
+            .lines()
+            .filter(|l| !l.starts_with("{\"reason\":"))
+        {
+            self.note(line);
+        }
         match ran.end {
             End::Ok => Ok(ran.output),
             End::Code(code) => Err(Failure::Failed(format!("exit code {code}: {}", cmd.line()))),

@@ -24,7 +24,7 @@ impl<T: IntoBytes + Immutable> Frozen<T> {
             return Err((CastError::Alignment { align, past }, self));
         }
         // No number of elements of no size makes up some bytes, and none too many makes up none.
-        let elements = if size == 0 { 0 } else { len / size };
+        let elements = len.checked_div(size).unwrap_or(0);
         if elements * size != len {
             return Err((CastError::Size { len, size }, self));
         }

@@ -10,11 +10,13 @@ use std::sync::OnceLock;
 use crate::frozen::{Frozen, SharedVec};
 use crate::ledger;
 
+type Copy<T> = fn(&[T]) -> Vec<T>;
+
 pub(super) struct Store<T> {
     /// `None` until something is written: an empty buffer has no payload to allocate.
     vec: Option<SharedVec<T>>,
     /// How to copy elements; known once somebody who knows that `T: Clone` takes a snapshot.
-    copy: OnceLock<fn(&[T]) -> Vec<T>>,
+    copy: OnceLock<Copy<T>>,
 }
 
 impl<T> Store<T> {
@@ -27,6 +29,11 @@ impl<T> Store<T> {
 
     pub(super) fn as_slice(&self) -> &[T] {
         self.vec.as_ref().map_or(&[], |vec| vec.as_vec())
+    }
+
+    /// Looks at no element: a mapped write guard may hold a pointer to some of them.
+    pub(super) fn len(&self) -> usize {
+        self.vec.as_ref().map_or(0, |vec| vec.as_vec().len())
     }
 
     pub(super) fn capacity(&self) -> usize {
