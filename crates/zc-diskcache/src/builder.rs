@@ -264,7 +264,16 @@ impl CacheBuilder {
                 seed: create::random(),
                 created_wall_ms: ttl::wall_ms(),
             };
-            let fill = |file: &CacheFile| header.write(file);
+            // A new file holds nothing that could have been lost.
+            let fresh = Session {
+                number: 0,
+                clean: true,
+                boot: create::boot_id(),
+            };
+            let fill = |file: &CacheFile| {
+                header.write(file)?;
+                fresh.write(file)
+            };
             if let Some(file) = create::create(&self.path, layout.file_len(), fill)? {
                 return Ok((file, header, false));
             }
@@ -305,7 +314,15 @@ impl Shared {
         writer.extents = recovered.extents;
         writer.next_seq = writer.next_seq.max(recovered.last_seq + 1);
         writer.recovered = recovered.objects.len() as u64;
-        let mut taken = vec![false; recovered.objects.iter().map(|o| o.slot + 1).max().unwrap_or(0) as usize];
+        let mut taken = vec![
+            false;
+            recovered
+                .objects
+                .iter()
+                .map(|o| o.slot + 1)
+                .max()
+                .unwrap_or(0) as usize
+        ];
         for found in recovered.objects {
             let (hash, index) = (found.meta.hash, found.slot);
             let slot = self.slots.get_or_allocate(index);

@@ -159,7 +159,9 @@ impl RawDiskCache {
             self.shared().zero_copy.count_skip();
             return object.copy().map_err(|error| error.for_key(key));
         }
-        Ok(self.verified_now(object, key)?.map(|object| object.into_view().into()))
+        Ok(self
+            .verified_now(object, key)?
+            .map(|object| object.into_view().into()))
     }
 
     /// A view of the object, whatever its size. If it must be verified first and is not in memory

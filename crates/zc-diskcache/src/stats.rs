@@ -56,8 +56,17 @@ macro_rules! counters {
 }
 
 counters!(
-    CopiedHits, SendHits, ColdHits, VerifiedNow, Misses, Stores, StoredBytes, Evictions, Expired,
-    Corrupt, Removed,
+    CopiedHits,
+    SendHits,
+    ColdHits,
+    VerifiedNow,
+    Misses,
+    Stores,
+    StoredBytes,
+    Evictions,
+    Expired,
+    Corrupt,
+    Removed,
 );
 
 /// One moment of a cache, from [`RawDiskCache::stats`](crate::RawDiskCache::stats).

@@ -47,7 +47,9 @@ pub(crate) fn left(expires_wall_ms: u64, ttl_ms: u64, now_wall_ms: u64) -> Optio
 /// Milliseconds since 1970.
 pub(crate) fn wall_ms() -> u64 {
     // A clock before 1970 counts as 1970.
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(NEVER - 1)
 }
 
@@ -67,7 +69,10 @@ pub(crate) fn coarse_ms() -> u64 {
 
 #[inline]
 fn clock(which: libc::clockid_t) -> u64 {
-    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let mut now = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
     // SAFETY: the pointer is to a local `timespec`. These clocks exist, so the call succeeds.
     let result = unsafe { libc::clock_gettime(which, &raw mut now) };
     debug_assert_eq!(result, 0);

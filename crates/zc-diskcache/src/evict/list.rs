@@ -21,7 +21,10 @@ pub(super) struct List {
 
 impl Default for List {
     fn default() -> Self {
-        Self { head: NIL, tail: NIL }
+        Self {
+            head: NIL,
+            tail: NIL,
+        }
     }
 }
 
@@ -33,9 +36,18 @@ impl List {
     pub(super) fn push_head(&mut self, links: &mut Links, slot: u32) {
         let index = slot as usize;
         if links.0.len() <= index {
-            links.0.resize(index + 1, Link { prev: NIL, next: NIL });
+            links.0.resize(
+                index + 1,
+                Link {
+                    prev: NIL,
+                    next: NIL,
+                },
+            );
         }
-        links.0[index] = Link { prev: NIL, next: self.head };
+        links.0[index] = Link {
+            prev: NIL,
+            next: self.head,
+        };
         match self.head {
             NIL => self.tail = slot,
             head => links.0[head as usize].prev = slot,

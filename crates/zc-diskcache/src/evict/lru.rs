@@ -31,7 +31,9 @@ impl Lru {
     pub(super) fn candidate(&mut self, slots: &Slab) -> Option<u32> {
         loop {
             let (tick, slot) = *self.queue.first()?;
-            let now = slots.get(slot).map_or(0, |slot| slot.tick.load(Ordering::Relaxed));
+            let now = slots
+                .get(slot)
+                .map_or(0, |slot| slot.tick.load(Ordering::Relaxed));
             if now <= tick {
                 return Some(slot);
             }

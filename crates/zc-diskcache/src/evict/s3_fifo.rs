@@ -60,8 +60,16 @@ impl S3Fifo {
         if self.entries.len() <= index {
             self.entries.resize(index + 1, Entry::default());
         }
-        self.entries[index] = Entry { place: Place::Nowhere, blocks, hash };
-        let place = if self.ghost.contains(hash) { Place::Main } else { Place::Small };
+        self.entries[index] = Entry {
+            place: Place::Nowhere,
+            blocks,
+            hash,
+        };
+        let place = if self.ghost.contains(hash) {
+            Place::Main
+        } else {
+            Place::Small
+        };
         self.enter(slot, place);
     }
 
@@ -138,7 +146,9 @@ impl S3Fifo {
 const MOST_STEPS: usize = 1 << 20;
 
 fn frequency(slots: &Slab, slot: u32) -> u8 {
-    slots.get(slot).map_or(0, |slot| slot.freq.load(Ordering::Relaxed))
+    slots
+        .get(slot)
+        .map_or(0, |slot| slot.freq.load(Ordering::Relaxed))
 }
 
 /// The hashes of what left *small*, oldest forgotten first, as many as *main* has objects.
@@ -157,7 +167,9 @@ impl Ghost {
         self.order.push_back(hash);
         *self.count.entry(hash).or_insert(0) += 1;
         while self.order.len() > most {
-            let Some(oldest) = self.order.pop_front() else { break };
+            let Some(oldest) = self.order.pop_front() else {
+                break;
+            };
             if let Some(count) = self.count.get_mut(&oldest) {
                 *count -= 1;
                 if *count == 0 {

@@ -12,7 +12,10 @@
 
 #![cfg_attr(
     not(any(zc_loom, zc_shuttle)),
-    expect(unreachable_pub, reason = "model checkers reach the index from outside")
+    expect(
+        unreachable_pub,
+        reason = "model checkers reach the index from outside"
+    )
 )]
 
 pub mod key;

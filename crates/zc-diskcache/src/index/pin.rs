@@ -55,7 +55,9 @@ impl PinWord {
     #[inline]
     #[must_use = "a pin that is not given back keeps the extent for ever"]
     pub fn try_pin(&self) -> bool {
-        let before = self.0.fetch_add(1, edge("cache.publish", Ordering::Acquire));
+        let before = self
+            .0
+            .fetch_add(1, edge("cache.publish", Ordering::Acquire));
         if before & LIVE != 0 {
             return true;
         }

@@ -119,7 +119,9 @@ impl Slot {
 
 impl fmt::Debug for Slot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Slot").field("pin", &self.pin).finish_non_exhaustive()
+        f.debug_struct("Slot")
+            .field("pin", &self.pin)
+            .finish_non_exhaustive()
     }
 }
 
@@ -205,12 +207,35 @@ impl Slab {
     #[inline]
     pub fn try_pin(&self, index: u32) -> Option<Pin<'_>> {
         let slot = self.get(index)?;
-        slot.pin.try_pin().then_some(Pin { slot, index })
+        // Not `then_some`: a `Pin` that is made and dropped would give back a pin nobody took.
+        slot.pin.try_pin().then(|| Pin { slot, index })
     }
 }
 
 impl fmt::Debug for Slab {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Slab").finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, not(any(zc_loom, zc_shuttle))))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_pin_gives_nothing_back() {
+        let slab = Slab::new(4);
+        assert!(slab.try_pin(0).is_none(), "not allocated");
+        let slot = slab.get_or_allocate(0);
+        assert!(slab.try_pin(0).is_none(), "free");
+        slot.pin.publish();
+        let pin = slab.try_pin(0);
+        assert!(pin.is_some());
+        slot.pin.unlink();
+        assert!(slab.try_pin(0).is_none(), "dead");
+        assert_eq!(slot.pin.pins(), 1, "the pin of the view is still there");
+        assert!(!slot.pin.try_reclaim());
+        drop(pin);
+        assert!(slot.pin.try_reclaim());
     }
 }

@@ -85,7 +85,8 @@ pub(crate) fn random() -> u64 {
 /// Every block exists from the start: a full disk shows here, not as a fault in a mapping later.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn allocate(file: &File, len: u64) -> io::Result<()> {
-    let len = libc::off_t::try_from(len).map_err(|_| io::Error::from(io::ErrorKind::FileTooLarge))?;
+    let len =
+        libc::off_t::try_from(len).map_err(|_| io::Error::from(io::ErrorKind::FileTooLarge))?;
     loop {
         // SAFETY: takes no pointer.
         match unsafe { libc::posix_fallocate(file.as_raw_fd(), 0, len) } {

@@ -22,9 +22,7 @@ impl CacheFile {
     /// Takes an open file and locks it for as long as it lives.
     pub(crate) fn lock(file: File, path: &Path) -> Result<Self, CacheError> {
         lock_exclusively(&file).map_err(|error| match error.raw_os_error() {
-            Some(libc::EAGAIN | libc::EACCES) => {
-                CacheError::new(CacheErrorKind::InUse).at(path)
-            }
+            Some(libc::EAGAIN | libc::EACCES) => CacheError::new(CacheErrorKind::InUse).at(path),
             _ => CacheError::io("locking", error).at(path),
         })?;
         Ok(Self {

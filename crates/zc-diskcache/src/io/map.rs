@@ -54,6 +54,8 @@ impl Map {
 
 impl fmt::Debug for Map {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Map").field("len", &self.raw.len()).finish_non_exhaustive()
+        f.debug_struct("Map")
+            .field("len", &self.raw.len())
+            .finish_non_exhaustive()
     }
 }

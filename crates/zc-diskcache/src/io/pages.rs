@@ -31,7 +31,11 @@ pub(crate) fn resident(map: &Map, offset: u64, len: u64) -> bool {
     let mut pages = vec![0_u8; len.div_ceil(page_size() as usize)];
     // SAFETY: the range lies in the mapping and the vector has a byte for each of its pages.
     let result = unsafe {
-        libc::mincore(map.address(start).cast_mut().cast(), len, pages.as_mut_ptr().cast())
+        libc::mincore(
+            map.address(start).cast_mut().cast(),
+            len,
+            pages.as_mut_ptr().cast(),
+        )
     };
     result == 0 && pages.iter().all(|page| page & 1 == 1)
 }
@@ -52,7 +56,11 @@ pub(crate) fn populate(map: &Map, offset: u64, len: u64) -> io::Result<()> {
     loop {
         // SAFETY: the range lies in the mapping; reading pages in changes no byte.
         let result = unsafe {
-            libc::madvise(map.address(start).cast_mut().cast(), len, libc::MADV_POPULATE_READ)
+            libc::madvise(
+                map.address(start).cast_mut().cast(),
+                len,
+                libc::MADV_POPULATE_READ,
+            )
         };
         if result == 0 {
             return Ok(());
@@ -90,7 +98,8 @@ pub(crate) fn drop_unreferenced(file: &CacheFile, map: &Map, offset: u64, len: u
     if unsafe { libc::madvise(address, len, libc::MADV_DONTNEED) } != 0 {
         return false;
     }
-    let (Ok(offset), Ok(length)) = (libc::off_t::try_from(start), libc::off_t::try_from(len)) else {
+    let (Ok(offset), Ok(length)) = (libc::off_t::try_from(start), libc::off_t::try_from(len))
+    else {
         return false;
     };
     let fd = file.as_fd().as_raw_fd();

@@ -144,7 +144,9 @@ impl Extents {
         };
         let mut at = start;
         while have < len {
-            let Some(piece) = self.piece_at(at) else { break };
+            let Some(piece) = self.piece_at(at) else {
+                break;
+            };
             if !take(piece, &mut slots) {
                 break;
             }
@@ -210,10 +212,18 @@ impl Extents {
             return None;
         }
         if let Some(&len) = self.free.get(&start) {
-            return Some(Piece { start, len, holder: None });
+            return Some(Piece {
+                start,
+                len,
+                holder: None,
+            });
         }
         let (len, holder) = *self.used.get(&start)?;
-        Some(Piece { start, len, holder: Some(holder) })
+        Some(Piece {
+            start,
+            len,
+            holder: Some(holder),
+        })
     }
 
     fn piece_before(&self, end: u64) -> Option<Piece> {
@@ -303,7 +313,10 @@ mod tests {
     fn a_window_grows_to_the_right_then_to_the_left() {
         let mut extents = Extents::new(8);
         for slot in 0..8 {
-            assert_eq!(extents.allocate(1, Holder::Slot(slot)), Some(u64::from(slot)));
+            assert_eq!(
+                extents.allocate(1, Holder::Slot(slot)),
+                Some(u64::from(slot))
+            );
         }
         let all = |_| true;
         assert_eq!(extents.window_around(3, 2, all), Some(vec![3, 4]));

@@ -174,11 +174,26 @@ mod tests {
     #[test]
     fn an_extent_outside_of_the_file_is_damage_whatever_the_checksum_says() {
         let layout = Layout::new(1 << 20, 4096).unwrap();
-        for (block, len) in [(255, 8192), (256, 1), (u64::MAX, 1), (0, u64::MAX), (0, 2 << 20)] {
-            let bytes = Record { block, len, ..sample() }.encode(1, 1);
+        for (block, len) in [
+            (255, 8192),
+            (256, 1),
+            (u64::MAX, 1),
+            (0, u64::MAX),
+            (0, 2 << 20),
+        ] {
+            let bytes = Record {
+                block,
+                len,
+                ..sample()
+            }
+            .encode(1, 1);
             assert_eq!(Record::decode(&bytes, 1, 1, &layout), Decoded::Damaged);
         }
-        let bytes = Record { key_len: 65_537, ..sample() }.encode(1, 1);
+        let bytes = Record {
+            key_len: 65_537,
+            ..sample()
+        }
+        .encode(1, 1);
         assert_eq!(Record::decode(&bytes, 1, 1, &layout), Decoded::Damaged);
     }
 }

@@ -129,11 +129,7 @@ fn read_records(
 }
 
 /// The key of a record; `None` if it is damaged.
-fn read_key(
-    file: &CacheFile,
-    layout: &Layout,
-    record: &Record,
-) -> Result<Option<Key>, CacheError> {
+fn read_key(file: &CacheFile, layout: &Layout, record: &Record) -> Result<Option<Key>, CacheError> {
     let len = record.key_len as usize;
     if len <= INLINE_KEY {
         return Ok(Some(Key::new(&record.inline_key[..len])));

@@ -131,7 +131,10 @@ impl Object {
             return Ok((range.start, range.end - range.start));
         }
         Err(CacheError::new(CacheErrorKind::OutOfRange)
-            .detail(format!("{}..{} of {} bytes", range.start, range.end, self.len))
+            .detail(format!(
+                "{}..{} of {} bytes",
+                range.start, range.end, self.len
+            ))
             .at(self.shared().file.path()))
     }
 

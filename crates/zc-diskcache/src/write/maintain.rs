@@ -25,7 +25,9 @@ impl Shared {
         let Some(index) = writer.locate(self, self.hash(key), key) else {
             return Ok(false);
         };
-        writer.take_out(self, index, Leave::Removed).map_err(named)?;
+        writer
+            .take_out(self, index, Leave::Removed)
+            .map_err(named)?;
         Ok(true)
     }
 
@@ -133,7 +135,10 @@ impl Shared {
         let mut writer = self.writer.lock();
         writer.reap(self, ttl::coarse_ms());
         let key = |slot| writer.meta(slot, |meta| Bytes::copy_from_slice(meta.key.as_bytes()));
-        writer.live(&self.slots).map(|(_, slot)| key(slot)).collect()
+        writer
+            .live(&self.slots)
+            .map(|(_, slot)| key(slot))
+            .collect()
     }
 
     pub(crate) fn stats_now(&self) -> CacheStats {
@@ -176,6 +181,10 @@ impl Shared {
 }
 
 fn pinned_blocks(writer: &Writer, shared: &Shared) -> u64 {
-    let pinned = writer.live(&shared.slots).filter(|(_, slot)| slot.pin.pins() > 0);
-    pinned.map(|(_, slot)| writer.meta(slot, |meta| meta.blocks)).sum()
+    let pinned = writer
+        .live(&shared.slots)
+        .filter(|(_, slot)| slot.pin.pins() > 0);
+    pinned
+        .map(|(_, slot)| writer.meta(slot, |meta| meta.blocks))
+        .sum()
 }

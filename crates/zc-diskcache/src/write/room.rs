@@ -2,10 +2,10 @@
 //!
 //! The policy names a victim; the victim's neighbours go with it as far as the new object needs
 //! more blocks than the victim had. Objects that views pin do not give their blocks back when they
-//! are evicted, only when the last view is gone; still they leave when it is their turn, as long
-//! as such *unlinked but pinned* blocks stay within a budget. Beyond it eviction goes round them,
-//! so views that are never dropped cannot take more of the cache than the budget and what they
-//! hold. If no run without a pin is long enough the store fails and nothing is evicted.
+//! are evicted, only when the last view is gone; still they leave when it is their turn, one a
+//! store, as long as such *unlinked but pinned* blocks stay within a budget. Beyond it eviction
+//! goes round them, so views that are never dropped take no more than the budget beside what is
+//! in the cache. If no run without a pin is long enough the store fails and nothing is evicted.
 
 use std::time::{Duration, Instant};
 
@@ -74,7 +74,11 @@ impl Writer {
         };
         let slot = self.take_free_slot(shared)?;
         self.busy += 1;
-        Some(Place { slot, block, blocks })
+        Some(Place {
+            slot,
+            block,
+            blocks,
+        })
     }
 
     /// Gives back what [`try_reserve`](Self::try_reserve) took.
@@ -91,7 +95,7 @@ impl Writer {
         // With a slot missing any object will do; else the victim must have blocks.
         let slot_is_missing = !self.has_free_slot(shared);
         let may_go = |holder| may_go(shared, holder);
-        let mut pinned = Vec::new();
+        let mut pinned = None;
         for _ in 0..CANDIDATES.min(self.objects as usize) {
             let Some(victim) = self.policy.candidate(&shared.slots) else {
                 break;
@@ -101,7 +105,7 @@ impl Writer {
             };
             let (start, has) = self.meta(slot, |meta| (meta.start, meta.blocks));
             let window = if slot.pin.pins() > 0 {
-                pinned.push((victim, has));
+                pinned = pinned.or(Some((victim, has)));
                 None
             } else if slot_is_missing {
                 Some(vec![victim])
@@ -115,8 +119,8 @@ impl Writer {
                 self.policy.defer(victim);
                 continue;
             };
-            self.evict_pinned(shared, &pinned)?;
             self.evict(shared, &victims)?;
+            self.evict_pinned(shared, pinned)?;
             return Ok(true);
         }
         if slot_is_missing {
@@ -137,20 +141,18 @@ impl Writer {
             .try_for_each(|victim| self.take_out(shared, *victim, Leave::Evicted))
     }
 
-    /// Unlinks pinned objects whose turn came before the victim's, as far as the budget goes.
-    fn evict_pinned(&mut self, shared: &Shared, pinned: &[(u32, u64)]) -> Result<(), CacheError> {
-        let mut seen = Vec::with_capacity(pinned.len());
-        for (victim, blocks) in pinned {
-            // A short queue may have come round to the same one again.
-            if seen.contains(victim) {
-                continue;
+    /// Unlinks a pinned object whose turn came before the victim's, if the budget allows it.
+    fn evict_pinned(
+        &mut self,
+        shared: &Shared,
+        pinned: Option<(u32, u64)>,
+    ) -> Result<(), CacheError> {
+        match pinned {
+            Some((index, blocks)) if self.dead_blocks + blocks <= shared.options.pinned_budget => {
+                self.take_out(shared, index, Leave::Evicted)
             }
-            seen.push(*victim);
-            if self.dead_blocks + blocks <= shared.options.pinned_budget {
-                self.take_out(shared, *victim, Leave::Evicted)?;
-            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 

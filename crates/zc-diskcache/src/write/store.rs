@@ -133,7 +133,9 @@ impl Reservation<'_> {
             slot.mark(VERIFIED);
         }
         if place.blocks > 0 {
-            writer.extents.hand_over(place.block, Holder::Slot(place.slot));
+            writer
+                .extents
+                .hand_over(place.block, Holder::Slot(place.slot));
         }
         slot.pin.publish();
         let old = writer.locate(shared, hash, key);
@@ -190,7 +192,8 @@ impl super::writer::Writer {
         slot.pin.publish();
         slot.pin.unlink();
         if place.blocks > 0 {
-            self.extents.hand_over(place.block, Holder::Slot(place.slot));
+            self.extents
+                .hand_over(place.block, Holder::Slot(place.slot));
         }
         self.dead.push(place.slot);
         self.dead_blocks += place.blocks;

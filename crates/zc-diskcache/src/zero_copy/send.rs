@@ -104,8 +104,8 @@ impl Job {
         let own = socket
             .try_clone_to_owned()
             .map_err(|error| self.failed(error))?;
-        let own = AsyncFd::with_interest(own, Interest::WRITABLE)
-            .map_err(|error| self.failed(error))?;
+        let own =
+            AsyncFd::with_interest(own, Interest::WRITABLE).map_err(|error| self.failed(error))?;
         loop {
             let mut ready = own.writable().await.map_err(|error| self.failed(error))?;
             match self.advance(own.get_ref().as_fd())? {
@@ -171,7 +171,11 @@ impl Job {
                 },
             }
         }
-        Ok(if self.sent == self.len { Step::Done } else { Step::More })
+        Ok(if self.sent == self.len {
+            Step::Done
+        } else {
+            Step::More
+        })
     }
 
     fn send_once(&mut self, socket: BorrowedFd<'_>, most: u64) -> io::Result<usize> {
@@ -205,9 +209,7 @@ impl Job {
         let mut at = libc::off_t::try_from(at).map_err(|_| io::ErrorKind::FileTooLarge)?;
         let file = self.object.shared().file.as_fd().as_raw_fd();
         // SAFETY: both descriptors are open; the pointer is to a local.
-        let n = unsafe {
-            libc::sendfile(socket.as_raw_fd(), file, &raw mut at, most as usize)
-        };
+        let n = unsafe { libc::sendfile(socket.as_raw_fd(), file, &raw mut at, most as usize) };
         usize::try_from(n).map_err(|_| io::Error::last_os_error())
     }
 
@@ -253,7 +255,12 @@ fn send_bytes(socket: BorrowedFd<'_>, bytes: &[u8], dont_wait: bool) -> io::Resu
     let wait = if dont_wait { libc::MSG_DONTWAIT } else { 0 };
     // SAFETY: the pointer and length are those of a slice that lives across the call.
     let n = unsafe {
-        libc::send(fd, bytes.as_ptr().cast(), bytes.len(), libc::MSG_NOSIGNAL | wait)
+        libc::send(
+            fd,
+            bytes.as_ptr().cast(),
+            bytes.len(),
+            libc::MSG_NOSIGNAL | wait,
+        )
     };
     match usize::try_from(n) {
         Ok(n) => Ok(n),
