@@ -15,18 +15,26 @@ impl<T: IntoBytes + Immutable> Frozen<T> {
     pub fn try_cast<U: FromBytes + Immutable>(mut self) -> Result<Frozen<U>, (CastError, Self)> {
         let (align, size) = (align_of::<U>(), size_of::<U>());
         let len = self.len * size_of::<T>();
-        let past = if self.owner.is_some() { self.ptr.addr().get() % align } else { 0 };
+        let past = if self.owner.is_some() {
+            self.ptr.addr().get() % align
+        } else {
+            0
+        };
         if past != 0 {
             return Err((CastError::Alignment { align, past }, self));
         }
         // No number of elements of no size makes up some bytes, and none too many makes up none.
-        let elements = if size == 0 { 0 } else { len / size };
+        let elements = len.checked_div(size).unwrap_or(0);
         if elements * size != len {
             return Err((CastError::Size { len, size }, self));
         }
         if elements == 0 {
             return Ok(Frozen::new());
         }
-        Ok(Frozen::from_parts(self.ptr.cast(), elements, self.owner.take()))
+        Ok(Frozen::from_parts(
+            self.ptr.cast(),
+            elements,
+            self.owner.take(),
+        ))
     }
 }

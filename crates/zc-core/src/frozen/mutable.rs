@@ -43,9 +43,9 @@ impl<T> Frozen<T> {
                 Some(base) => {
                     // The view's own pointer may have been made from a shared reference, which
                     // grants no writes: walk to the same address from the owner's.
-                    let offset = self.ptr.addr().get() - base.addr();
+                    let offset = self.ptr.addr().get() - base.addr().get();
                     // SAFETY: the view lies inside of its owner's memory.
-                    unsafe { NonNull::new_unchecked(base.add(offset).cast()) }
+                    unsafe { base.add(offset) }.cast()
                 }
             },
         };

@@ -50,10 +50,14 @@ struct Table {
     /// Drops the owner and frees the allocation.
     free: unsafe fn(&OwnerRef),
     /// Where memory begins that the crate owns and may write to while it is not shared.
-    writable: Option<unsafe fn(&OwnerRef) -> *mut u8>,
+    writable: Option<unsafe fn(&OwnerRef) -> NonNull<u8>>,
     #[cfg(unix)]
-    file: Option<unsafe fn(&OwnerRef) -> Option<(BorrowedFd<'_>, u64)>>,
+    file: Option<FileOf>,
 }
+
+/// The file behind an owner, and the position in it of the owner's first byte.
+#[cfg(unix)]
+type FileOf = unsafe fn(&OwnerRef) -> Option<(BorrowedFd<'_>, u64)>;
 
 #[repr(C)]
 struct Owned<O> {
@@ -123,7 +127,7 @@ impl OwnerRef {
     }
 
     /// Where the memory begins, if this is the only reference to memory that may be written.
-    pub(crate) fn exclusive_base(&mut self) -> Option<*mut u8> {
+    pub(crate) fn exclusive_base(&mut self) -> Option<NonNull<u8>> {
         let base = self.header().table.writable?;
         // SAFETY: I3, and nobody else refers to the memory (I2).
         self.is_unique().then(|| unsafe { base(self) })
@@ -212,16 +216,17 @@ unsafe fn free<O>(this: &OwnerRef) {
 
 /// # Safety
 /// `this` is the only reference to an allocation made for a `Region`.
-unsafe fn base_of_region(this: &OwnerRef) -> *mut u8 {
+unsafe fn base_of_region(this: &OwnerRef) -> NonNull<u8> {
     // SAFETY: the caller's promise.
-    unsafe { &*this.owner::<Region>() }.as_ptr().as_ptr()
+    unsafe { &*this.owner::<Region>() }.as_ptr()
 }
 
 /// # Safety
 /// `this` is the only reference to an allocation made for a `Vec<T>`.
-unsafe fn base_of_vec<T>(this: &OwnerRef) -> *mut u8 {
+unsafe fn base_of_vec<T>(this: &OwnerRef) -> NonNull<u8> {
     // SAFETY: the caller's promise.
-    unsafe { &mut *this.owner::<Vec<T>>() }.as_mut_ptr().cast()
+    let vec = unsafe { &mut *this.owner::<Vec<T>>() };
+    NonNull::from(vec.as_mut_slice()).cast()
 }
 
 /// # Safety
@@ -252,6 +257,11 @@ impl<T> SharedVec<T> {
         unsafe { &*self.owner.owner::<Vec<T>>() }
     }
 
+    /// Whether no view refers to it.
+    pub(crate) fn is_unique(&self) -> bool {
+        self.owner.is_unique()
+    }
+
     /// The vector, if no view refers to it.
     pub(crate) fn get_mut(&mut self) -> Option<&mut Vec<T>> {
         // SAFETY: I3; nobody else refers to it (I2).
@@ -263,6 +273,10 @@ impl<T> SharedVec<T> {
     /// One more reference, and where the elements are.
     pub(crate) fn share(&self) -> (OwnerRef, NonNull<T>, usize) {
         let elements = self.as_vec().as_slice();
-        (self.owner.clone(), NonNull::from(elements).cast(), elements.len())
+        (
+            self.owner.clone(),
+            NonNull::from(elements).cast(),
+            elements.len(),
+        )
     }
 }

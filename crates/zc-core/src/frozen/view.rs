@@ -108,8 +108,11 @@ impl<T> Frozen<T> {
     /// If the range is not inside, as slices do.
     #[must_use]
     pub fn slice(&self, range: impl RangeBounds<usize>) -> Self {
-        let (start, end) = bounds(&range);
-        assert!(start <= end, "slice index starts at {start} but ends at {end}");
+        let (start, end) = bounds(&range, self.len);
+        assert!(
+            start <= end,
+            "slice index starts at {start} but ends at {end}"
+        );
         assert!(
             end <= self.len,
             "range end index {end} out of range for a view of length {}",
@@ -121,7 +124,7 @@ impl<T> Frozen<T> {
     /// A view of part of this one; `None` if the range is not inside.
     #[must_use]
     pub fn get(&self, range: impl RangeBounds<usize>) -> Option<Self> {
-        let (start, end) = bounds(&range);
+        let (start, end) = bounds(&range, self.len);
         (start <= end && end <= self.len).then(|| self.part(start, end))
     }
 
@@ -157,7 +160,7 @@ impl<T> Frozen<T> {
     }
 }
 
-fn bounds(range: &impl RangeBounds<usize>) -> (usize, usize) {
+fn bounds(range: &impl RangeBounds<usize>, len: usize) -> (usize, usize) {
     let start = match range.start_bound() {
         Bound::Included(&n) => n,
         Bound::Excluded(&n) => n.saturating_add(1),
@@ -166,7 +169,7 @@ fn bounds(range: &impl RangeBounds<usize>) -> (usize, usize) {
     let end = match range.end_bound() {
         Bound::Included(&n) => n.saturating_add(1),
         Bound::Excluded(&n) => n,
-        Bound::Unbounded => return (start, usize::MAX),
+        Bound::Unbounded => len,
     };
     (start, end)
 }

@@ -167,9 +167,18 @@ mod tests {
 
     #[test]
     fn bad_layouts_are_errors() {
-        assert!(matches!(Region::heap(8, 3), Err(RegionError::Layout { .. })));
-        assert!(matches!(Region::heap(usize::MAX, 1), Err(RegionError::Layout { .. })));
-        assert!(matches!(Region::heap(isize::MAX as usize, 64), Err(RegionError::Layout { .. })));
+        assert!(matches!(
+            Region::heap(8, 3),
+            Err(RegionError::Layout { .. })
+        ));
+        assert!(matches!(
+            Region::heap(usize::MAX, 1),
+            Err(RegionError::Layout { .. })
+        ));
+        assert!(matches!(
+            Region::heap(isize::MAX as usize, 64),
+            Err(RegionError::Layout { .. })
+        ));
     }
 
     #[cfg(unix)]
@@ -180,8 +189,17 @@ mod tests {
         assert_eq!(region.len(), 10_000);
         assert!(region.as_slice().iter().all(|&b| b == 0));
         region.as_mut_slice().fill(1);
-        assert!(matches!(Region::anonymous(0), Err(RegionError::Layout { .. })));
-        assert!(matches!(Region::anonymous(usize::MAX), Err(RegionError::Layout { .. })));
-        assert!(matches!(Region::anonymous(isize::MAX as usize), Err(RegionError::Map { .. })));
+        assert!(matches!(
+            Region::anonymous(0),
+            Err(RegionError::Layout { .. })
+        ));
+        assert!(matches!(
+            Region::anonymous(usize::MAX),
+            Err(RegionError::Layout { .. })
+        ));
+        assert!(matches!(
+            Region::anonymous(isize::MAX as usize),
+            Err(RegionError::Map { .. })
+        ));
     }
 }

@@ -188,7 +188,10 @@ mod tests {
     #[test]
     fn an_absurd_length_is_an_error_and_counts_nothing() {
         let pool = RegionPool::new(8192);
-        assert!(matches!(pool.acquire(usize::MAX), Err(RegionError::Layout { .. })));
+        assert!(matches!(
+            pool.acquire(usize::MAX),
+            Err(RegionError::Layout { .. })
+        ));
         assert_eq!(pool.stats(), PoolStats::default());
     }
 }

@@ -6,11 +6,11 @@ use super::imp::raw;
 
 /// `UnsafeCell` with loom's closure interface: a pointer is only handed out for the length of one
 /// access, so that a model checker sees when the access begins and ends.
-pub struct UnsafeCell<T: ?Sized>(raw::UnsafeCell<T>);
+pub struct UnsafeCell<T>(raw::UnsafeCell<T>);
 
 // SAFETY: like `std::cell::UnsafeCell` the wrapper adds nothing of its own; moving it to another
 // thread moves the `T`. (loom's cell is not `Send` by itself for every `T: Send`.)
-unsafe impl<T: ?Sized + Send> Send for UnsafeCell<T> {}
+unsafe impl<T: Send> Send for UnsafeCell<T> {}
 
 impl<T> UnsafeCell<T> {
     /// A cell around `value`.

@@ -23,16 +23,57 @@ pub mod atomic {
 pub mod thread {
     //! Threads: spawning, parking, yielding.
 
-    pub use loom::thread::{Builder, JoinHandle, Thread, current, park, spawn, yield_now};
-
-    /// Time does not pass in a model: a spurious wake-up, which every caller must cope with.
-    pub fn park_timeout(_: std::time::Duration) {
-        yield_now();
-    }
+    pub use loom::thread::{Builder, JoinHandle, Thread, current, spawn, yield_now};
 
     /// Time does not pass in a model.
     pub fn sleep(_: std::time::Duration) {
         yield_now();
+    }
+}
+
+/// See the documentation of the normal build. loom's own `unpark` also wakes a thread that is
+/// blocked on a mutex, which no real one does, so this is a notification instead.
+#[derive(Debug)]
+pub struct Parker(Arc<loom::sync::Notify>);
+
+/// Wakes the thread of one [`Parker`].
+#[derive(Clone, Debug)]
+pub struct Unparker(Arc<loom::sync::Notify>);
+
+impl Parker {
+    /// A parker for this thread.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(Arc::new(loom::sync::Notify::new()))
+    }
+
+    /// What wakes this thread.
+    #[must_use]
+    pub fn unparker(&self) -> Unparker {
+        Unparker(self.0.clone())
+    }
+
+    /// Sleeps until woken.
+    pub fn park(&self) {
+        self.0.wait();
+    }
+
+    /// Time does not pass in a model: a spurious wake-up, which every caller must cope with.
+    pub fn park_timeout(&self, _: std::time::Duration) {
+        loom::thread::yield_now();
+    }
+}
+
+impl Default for Parker {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Unparker {
+    /// Wakes the thread, now or when it next parks.
+    pub fn unpark(&self) {
+        self.0.notify();
     }
 }
 

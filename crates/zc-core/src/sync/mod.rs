@@ -34,7 +34,7 @@ mod imp;
 mod imp;
 
 pub use edge::{edge, seeded};
-pub use imp::{Arc, atomic, block_on, hint, model, store_load_barrier, thread};
+pub use imp::{Arc, Parker, Unparker, atomic, block_on, hint, model, store_load_barrier, thread};
 pub use lock::{Condvar, Mutex, MutexGuard};
 
 pub mod unmodelled {

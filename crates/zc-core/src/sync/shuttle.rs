@@ -7,9 +7,9 @@ use std::future::Future;
 pub type Arc<T> = shuttle::sync::Arc<T>;
 
 pub(super) mod raw {
-    #[expect(clippy::disallowed_types, reason = "this is the sync shim")]
-    pub(crate) use std::cell::UnsafeCell;
     pub(crate) use shuttle::sync::{Condvar, Mutex, MutexGuard};
+    #[expect(clippy::disallowed_types, reason = "this is the sync shim")]
+    pub(crate) type UnsafeCell<T> = std::cell::UnsafeCell<T>;
 }
 
 pub use shuttle::hint;
@@ -26,9 +26,54 @@ pub mod thread {
     //! Threads: spawning, parking, yielding.
 
     pub use shuttle::thread::{
-        Builder, JoinHandle, Scope, Thread, current, park, park_timeout, scope, sleep, spawn,
-        yield_now,
+        Builder, JoinHandle, Scope, Thread, current, scope, sleep, spawn, yield_now,
     };
+}
+
+/// Puts the thread that made it to sleep until its [`Unparker`] is used. A wake that comes first is
+/// kept. Sleeping may end for no reason.
+#[derive(Debug)]
+pub struct Parker(shuttle::thread::Thread);
+
+/// Wakes the thread of one [`Parker`].
+#[derive(Clone, Debug)]
+pub struct Unparker(shuttle::thread::Thread);
+
+impl Parker {
+    /// A parker for this thread.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(shuttle::thread::current())
+    }
+
+    /// What wakes this thread.
+    #[must_use]
+    pub fn unparker(&self) -> Unparker {
+        Unparker(self.0.clone())
+    }
+
+    /// Sleeps until woken.
+    pub fn park(&self) {
+        shuttle::thread::park();
+    }
+
+    /// Sleeps until woken, at most for `timeout`.
+    pub fn park_timeout(&self, timeout: std::time::Duration) {
+        shuttle::thread::park_timeout(timeout);
+    }
+}
+
+impl Default for Parker {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Unparker {
+    /// Wakes the thread, now or when it next parks.
+    pub fn unpark(&self) {
+        self.0.unpark();
+    }
 }
 
 /// Every access is sequentially consistent here, so this only gives the scheduler a chance.

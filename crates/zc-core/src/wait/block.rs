@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::list::{Handle, WaitList};
 use super::strategy::WaitStrategy;
 use super::waiter::{Waiter, Wake};
-use crate::sync::{store_load_barrier, thread};
+use crate::sync::{Parker, store_load_barrier};
 
 impl WaitList {
     /// Blocks until `ready` gives something; `None` once `deadline` has passed (after one last
@@ -42,9 +42,12 @@ impl WaitList {
         deadline: Option<Instant>,
         mut ready: impl FnMut() -> Option<R>,
     ) -> Option<R> {
+        let parker = Parker::new();
         let mut waiter = pin!(Waiter::new(self));
         loop {
-            waiter.as_mut().link(Some(Handle::Thread(thread::current())));
+            waiter
+                .as_mut()
+                .link(Some(Handle::Thread(parker.unparker())));
             store_load_barrier();
             if let Some(result) = ready() {
                 // See `Waiter::poll_until`: a wake that came meanwhile was for something else.
@@ -53,12 +56,12 @@ impl WaitList {
             }
             while !waiter.is_notified() {
                 match deadline.map(|d| d.saturating_duration_since(Instant::now())) {
-                    None => thread::park(),
+                    None => parker.park(),
                     Some(left) if left.is_zero() => {
                         waiter.cancel();
                         return ready();
                     }
-                    Some(left) => thread::park_timeout(left),
+                    Some(left) => parker.park_timeout(left),
                 }
             }
             if let Some(result) = ready() {

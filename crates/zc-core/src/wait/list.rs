@@ -34,7 +34,7 @@ use std::task::Waker;
 
 use super::waiter::Waiter;
 use crate::sync::atomic::{AtomicUsize, Ordering};
-use crate::sync::{Mutex, edge, seeded, store_load_barrier, thread};
+use crate::sync::{Mutex, Unparker, edge, seeded, store_load_barrier};
 
 /// How many handles a notifier takes out of the list per lock; they are woken outside of it.
 const WAKE_BATCH: usize = 16;
@@ -59,7 +59,7 @@ pub(super) struct Links {
 }
 
 // SAFETY: I1. The nodes behind the pointers are only touched under the lock around `Links`, and
-// what they hold, a `Thread` or a `Waker`, may be sent.
+// what they hold, an `Unparker` or a `Waker`, may be sent.
 unsafe impl Send for Links {}
 
 #[derive(Debug)]
@@ -80,7 +80,7 @@ pub(super) enum State {
 /// What wakes the owner of a node.
 #[derive(Debug)]
 pub(super) enum Handle {
-    Thread(thread::Thread),
+    Thread(Unparker),
     Task(Waker),
 }
 
@@ -108,7 +108,7 @@ impl Node {
 impl Handle {
     fn wake(self) {
         let wake = AssertUnwindSafe(|| match self {
-            Handle::Thread(thread) => thread.unpark(),
+            Handle::Thread(unparker) => unparker.unpark(),
             Handle::Task(waker) => waker.wake(),
         });
         if cfg!(zc_loom) {
@@ -166,7 +166,8 @@ impl WaitList {
     #[inline]
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.waiting.load(edge("core.wait_count", Ordering::Acquire))
+        self.waiting
+            .load(edge("core.wait_count", Ordering::Acquire))
     }
 
     /// A node for a future that waits in this list. It is not linked until it is polled.

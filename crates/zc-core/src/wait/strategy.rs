@@ -100,7 +100,11 @@ impl Spinner {
 }
 
 fn adaptive_round(round: u32) -> bool {
-    let spins = if single_core() { 0 } else { ADAPTIVE_SPIN_ROUNDS };
+    let spins = if single_core() {
+        0
+    } else {
+        ADAPTIVE_SPIN_ROUNDS
+    };
     if round < spins {
         for _ in 0..1u32 << round.min(6) {
             hint::spin_loop();
