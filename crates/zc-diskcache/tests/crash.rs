@@ -27,7 +27,7 @@ fn builder(path: &PathBuf, seed: u64) -> zc_diskcache::CacheBuilder {
         .capacity(4 * MIB as u64)
         .eviction([Eviction::S3Fifo, Eviction::Sieve, Eviction::Lru][(seed % 3) as usize])
         // A kill alone leaves nothing that a checksum would be needed for.
-        .verify(if seed % 2 == 0 {
+        .verify(if seed.is_multiple_of(2) {
             Verify::Never
         } else {
             Verify::FirstRead
@@ -44,7 +44,7 @@ fn value(key: u64, version: u64) -> Bytes {
 }
 
 fn key(n: u64) -> String {
-    if n % 5 == 0 {
+    if n.is_multiple_of(5) {
         format!("{n}{}", "-long".repeat(30))
     } else {
         format!("key{n}")

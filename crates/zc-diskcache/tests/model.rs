@@ -43,7 +43,7 @@ fn calls() -> impl Strategy<Value = Vec<Call>> {
 }
 
 fn key(n: u8) -> String {
-    if n % 4 == 0 {
+    if n.is_multiple_of(4) {
         format!("{n}").repeat(80)
     } else {
         format!("key{n}")

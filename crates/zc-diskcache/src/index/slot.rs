@@ -139,12 +139,6 @@ impl<'a> Pin<'a> {
         self.slot
     }
 
-    /// Its number.
-    #[inline]
-    pub fn index(&self) -> u32 {
-        self.index
-    }
-
     /// Reads the slot's meta data.
     #[inline]
     pub fn read<R>(&self, f: impl FnOnce(&Meta) -> R) -> R {

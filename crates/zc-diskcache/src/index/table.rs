@@ -100,8 +100,10 @@ impl Table {
             }
             // The loads of the buckets were Acquire, so this load cannot come before them.
             let after = self.version.load(Ordering::Relaxed);
-            let moved = (before != after || before % 2 == 1) && !seeded("cache.believe_any_miss");
-            if !moved && !(replaced && !seeded("cache.believe_stale_slot")) {
+            let moved = before != after || before % 2 == 1;
+            let believe = (!moved || seeded("cache.believe_any_miss"))
+                && (!replaced || seeded("cache.believe_stale_slot"));
+            if believe {
                 return Ok(None);
             }
             hint::spin_loop();
@@ -189,7 +191,7 @@ impl Table {
 
 #[inline]
 fn bucket(hash: u64, slot: u32) -> u64 {
-    hash & FINGERPRINT | u64::from(slot) + 1
+    (hash & FINGERPRINT) | (u64::from(slot) + 1)
 }
 
 #[inline]

@@ -201,12 +201,6 @@ impl Extents {
         best
     }
 
-    /// Start and length of every extent whose holder `wanted` accepts.
-    pub(crate) fn held_by(&self, mut wanted: impl FnMut(Holder) -> bool) -> Vec<(u64, u64)> {
-        let held = self.used.iter().filter(|(_, (_, holder))| wanted(*holder));
-        held.map(|(start, (len, _))| (*start, *len)).collect()
-    }
-
     fn piece_at(&self, start: u64) -> Option<Piece> {
         if start >= self.blocks {
             return None;

@@ -58,28 +58,29 @@ pub(crate) fn recover(
     let mut candidates = read_records(file, layout, seed, &mut out)?;
     candidates.sort_by_key(|(_, record)| std::cmp::Reverse(record.seq));
     out.last_seq = candidates.first().map_or(0, |(_, record)| record.seq);
-    let mut placed: HashMap<u64, Vec<usize>> = HashMap::with_capacity(candidates.len());
+    let mut seen = Seen::with_capacity(candidates.len());
     for (slot, record) in candidates {
-        let Some(left_ms) = ttl::left(record.expires_wall_ms, record.ttl_ms, now_wall_ms) else {
-            // It still hides what it replaced.
-            out.expired += 1;
-            out.stale.push(slot);
-            continue;
-        };
         let Some(key) = read_key(file, layout, &record)? else {
             out.corrupt += 1;
             out.stale.push(slot);
             continue;
         };
-        let same_hash = placed.entry(record.hash).or_default();
-        let older = same_hash.iter().any(|at| out.objects[*at].meta.key == key);
-        let blocks = record.blocks(layout);
-        let fits = || blocks == 0 || out.extents.claim(record.block, blocks, Holder::Slot(slot));
-        if older || !{ fits }() {
+        if seen.is_older(record.hash, &key, &out.objects) {
             out.stale.push(slot);
             continue;
         }
-        same_hash.push(out.objects.len());
+        let Some(left_ms) = ttl::left(record.expires_wall_ms, record.ttl_ms, now_wall_ms) else {
+            out.expired += 1;
+            out.stale.push(slot);
+            seen.expired.entry(record.hash).or_default().push(key);
+            continue;
+        };
+        let blocks = record.blocks(layout);
+        if blocks > 0 && !out.extents.claim(record.block, blocks, Holder::Slot(slot)) {
+            out.stale.push(slot);
+            continue;
+        }
+        seen.place(record.hash, out.objects.len());
         out.objects.push(Found {
             slot,
             left_ms,
@@ -97,6 +98,43 @@ pub(crate) fn recover(
     }
     out.objects.reverse();
     Ok(out)
+}
+
+/// The keys of the records looked at so far.
+struct Seen {
+    /// By hash: the object placed first. One allocation for all of them.
+    first: HashMap<u64, usize>,
+    /// Further objects whose keys have the same 64-bit hash.
+    others: HashMap<u64, Vec<usize>>,
+    /// Expired ones, which still hide what they replaced.
+    expired: HashMap<u64, Vec<Key>>,
+}
+
+impl Seen {
+    fn with_capacity(records: usize) -> Self {
+        Self {
+            first: HashMap::with_capacity(records),
+            others: HashMap::new(),
+            expired: HashMap::new(),
+        }
+    }
+
+    /// Whether a newer record has the same key.
+    fn is_older(&self, hash: u64, key: &Key, objects: &[Found]) -> bool {
+        let placed = self.first.get(&hash).into_iter();
+        let mut placed = placed.chain(self.others.get(&hash).into_iter().flatten());
+        placed.any(|at| objects[*at].meta.key == *key)
+            || self
+                .expired
+                .get(&hash)
+                .is_some_and(|keys| keys.contains(key))
+    }
+
+    fn place(&mut self, hash: u64, at: usize) {
+        if let Some(taken) = self.first.insert(hash, at) {
+            self.others.entry(hash).or_default().push(taken);
+        }
+    }
 }
 
 fn read_records(

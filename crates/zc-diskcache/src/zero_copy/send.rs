@@ -104,8 +104,10 @@ impl Job {
         let own = socket
             .try_clone_to_owned()
             .map_err(|error| self.failed(error))?;
-        let own =
-            AsyncFd::with_interest(own, Interest::WRITABLE).map_err(|error| self.failed(error))?;
+        // SAFETY: an `OwnedFd` is open, always the same, and closed only when the `AsyncFd` that
+        // owns it is dropped.
+        let own = unsafe { AsyncFd::register_with_interest(own, Interest::WRITABLE) };
+        let own = own.map_err(|error| self.failed(error.into()))?;
         loop {
             let mut ready = own.writable().await.map_err(|error| self.failed(error))?;
             match self.advance(own.get_ref().as_fd())? {
