@@ -21,12 +21,18 @@ fn tcp_pair() -> (TcpStream, TcpStream) {
 
 /// Every primitive, by what makes the cache choose it.
 fn configs() -> [(&'static str, ZeroCopyConfig); 3] {
-    let mut sendfile = ZeroCopyConfig::default();
-    sendfile.sendfile_max = usize::MAX;
-    let mut mapped = ZeroCopyConfig::default();
-    mapped.sendfile_max = 0;
-    let mut fallback = ZeroCopyConfig::default();
-    fallback.enable_sendfile = false;
+    let sendfile = ZeroCopyConfig {
+        sendfile_max: usize::MAX,
+        ..ZeroCopyConfig::default()
+    };
+    let mapped = ZeroCopyConfig {
+        sendfile_max: 0,
+        ..ZeroCopyConfig::default()
+    };
+    let fallback = ZeroCopyConfig {
+        enable_sendfile: false,
+        ..ZeroCopyConfig::default()
+    };
     [
         ("sendfile", sendfile),
         ("mapped", mapped),

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use zc_core::ledger;
 use zc_core::sync::atomic::Ordering;
+use zc_core::sync::seeded;
 
 use super::room::Place;
 use super::writer::Leave;
@@ -40,7 +41,9 @@ impl Shared {
     fn store_steps(&self, key: &[u8], ttl_ms: u64, data: &Bytes) -> Result<(), CacheError> {
         let reservation = self.reserve_for(key, data.len() as u64)?;
         let crc = crc32c(data);
-        self.file.write_all_at(data, reservation.start)?;
+        if !seeded("cache.skip_value") {
+            self.file.write_all_at(data, reservation.start)?;
+        }
         ledger::copied("cache.store", data.len());
         reservation.commit(key, ttl_ms, data.len() as u64, crc)
     }

@@ -28,6 +28,7 @@ use crate::shared::Shared;
 use crate::stats::Count;
 use crate::ttl;
 use zc_core::sync::atomic::Ordering;
+use zc_core::sync::seeded;
 
 #[derive(Debug)]
 pub(crate) struct Writer {
@@ -161,7 +162,7 @@ impl Writer {
             return true;
         }
         let block = shared.layout.block_of(start);
-        if slot.is_marked(LENT) {
+        if slot.is_marked(LENT) && !seeded("cache.reuse_lent") {
             self.extents.hand_over(block, Holder::Lent);
             self.lent.push_back((block, blocks));
             shared.lent_blocks.fetch_add(blocks, Ordering::Relaxed);
@@ -281,6 +282,9 @@ impl Writer {
 }
 
 fn write_zeros(shared: &Shared, index: u32) -> Result<(), CacheError> {
+    if seeded("cache.keep_record") {
+        return Ok(());
+    }
     let offset = shared.layout.record_offset(index);
     shared.file.write_all_at(&[0; SIZE], offset)
 }

@@ -7,7 +7,6 @@ use crate::stats::Counters;
 
 /// How a cache reads and sends without copying.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct ZeroCopyConfig {
     /// Objects of at least this many bytes are given as views by `lookup_zero_copy`; smaller ones
     /// are read. 64 KiB. The mapping is there anyway, so 0 is a good value too: what the threshold
