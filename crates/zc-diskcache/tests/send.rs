@@ -218,7 +218,9 @@ async fn a_slow_reader_gets_what_was_sent_although_the_extent_is_used_again() {
         let size = 64 * KIB;
         for round in 0..4_u64 {
             cache.store("key", pattern(round, size)).await.unwrap();
-            let (ours, mut theirs) = UnixStream::pair().unwrap();
+            let (ours, mut theirs) = tcp_pair();
+            // A blocking socket is never given page references.
+            ours.set_nonblocking(true).unwrap();
             cache.sendfile_to_socket("key", &ours).await.unwrap();
             cache.remove("key").await.unwrap();
             // Four times the capacity: every block that can be used again is.
@@ -247,7 +249,8 @@ async fn lent_blocks_come_back_when_the_peer_has_read_them() {
     let dir = Dir::new();
     let cache = cache_with(&dir, configs()[0].1.clone()).await;
     cache.store("key", pattern(1, 128 * KIB)).await.unwrap();
-    let (ours, mut theirs) = UnixStream::pair().unwrap();
+    let (ours, mut theirs) = tcp_pair();
+    ours.set_nonblocking(true).unwrap();
     cache.sendfile_to_socket("key", &ours).await.unwrap();
     if cache.zero_copy_stats().await.by_sendfile == 0 {
         return; // this file system keeps its pages, so nothing is ever lent
