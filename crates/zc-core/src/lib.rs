@@ -66,4 +66,7 @@ pub mod wait;
 
 pub use frozen::{Frozen, FrozenMut};
 pub use region::{Region, RegionPool};
-pub use shared::{OwnedReadGuard, OwnedWriteGuard, ReadGuard, SharedBuffer, WriteGuard};
+pub use shared::{
+    MappedReadGuard, MappedWriteGuard, OwnedMappedReadGuard, OwnedMappedWriteGuard, OwnedReadGuard,
+    OwnedWriteGuard, ReadGuard, SharedBuffer, WriteGuard,
+};

@@ -288,6 +288,93 @@ fn reading_twice_while_a_writer_waits_is_found_in_debug_builds() {
     });
 }
 
+// ---- parts of the elements ---------------------------------------------------------------------
+
+#[test]
+fn guards_can_be_narrowed_and_still_hold_the_lock() {
+    let buffer = SharedBuffer::from_vec(vec![(1, 'a'), (2, 'b'), (3, 'c')]);
+    let letter = buffer
+        .read()
+        .unwrap()
+        .slice(1..)
+        .slice(1..)
+        .map(|s| &s[0].1);
+    assert_eq!(*letter, 'c');
+    assert_eq!(
+        buffer.try_write().unwrap_err(),
+        TryLockError::WouldBlock(Holder::Readers)
+    );
+    drop(letter);
+
+    let mut number = buffer.write().unwrap().slice(..2).map(|s| &mut s[1].0);
+    *number = 20;
+    assert!(buffer.try_read().is_err());
+    drop(number);
+
+    let mut owned = buffer
+        .write_owned()
+        .unwrap()
+        .map(|s| &mut s[0])
+        .map(|pair| &mut pair.0);
+    *owned = 10;
+    std::thread::spawn(move || drop(owned)).join().unwrap();
+    let owned = buffer.read_owned().unwrap().slice(..2);
+    drop(buffer);
+    assert_eq!(*owned, [(10, 'a'), (20, 'b')]);
+    assert_eq!(*owned.map(|s| &s[1].1), 'b');
+}
+
+#[test]
+fn try_map_gives_the_guard_back() {
+    let buffer = SharedBuffer::from_vec(vec![1, 2]);
+    let guard = buffer.read().unwrap().try_map(|s| s.get(5)).unwrap_err();
+    assert_eq!(*guard.try_map(|s| s.get(1)).unwrap(), 2);
+    let guard = buffer
+        .write()
+        .unwrap()
+        .try_map(|s| s.get_mut(5))
+        .unwrap_err();
+    *guard.try_map(|s| s.get_mut(1)).unwrap() = 3;
+    let guard = buffer
+        .read_owned()
+        .unwrap()
+        .try_map(|s| s.get(5))
+        .unwrap_err();
+    assert_eq!(*guard.try_map(|s| s.get(1)).unwrap(), 3);
+    drop(buffer.try_write().unwrap());
+}
+
+#[test]
+fn a_panic_while_narrowing_a_write_guard_poisons_and_of_a_read_guard_does_not() {
+    let buffer = SharedBuffer::from_vec(vec![1]);
+    let outside = catch_unwind(AssertUnwindSafe(|| drop(buffer.read().unwrap().slice(2..))));
+    assert!(outside.is_err());
+    assert!(!buffer.is_poisoned());
+    let outside = catch_unwind(AssertUnwindSafe(|| {
+        drop(buffer.write().unwrap().slice(2..))
+    }));
+    assert!(outside.is_err());
+    assert!(buffer.is_poisoned());
+    buffer.clear_poison();
+    let mapped = catch_unwind(AssertUnwindSafe(|| {
+        let _part = buffer.write().unwrap().slice(..1);
+        panic!("while holding a part");
+    }));
+    assert!(mapped.is_err());
+    assert!(buffer.is_poisoned());
+}
+
+#[test]
+fn narrowing_keeps_the_length_that_was_written() {
+    let buffer = SharedBuffer::from_vec(vec![1]);
+    let mut guard = buffer.write().unwrap();
+    guard.push(2);
+    let part = guard.slice(..1);
+    assert_eq!(buffer.len(), 2);
+    drop(part);
+    assert_eq!(*buffer.read().unwrap(), [1, 2]);
+}
+
 // ---- async ------------------------------------------------------------------------------------
 
 #[test]

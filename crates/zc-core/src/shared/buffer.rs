@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 use super::guards::{ReadGuard, WriteGuard};
 use super::lock::RawLock;
 use super::owned::{OwnedReadGuard, OwnedWriteGuard};
+use super::place::{ReadPlace, WritePlace};
 use super::store::Store;
 use crate::error::{CapacityError, LockTimeoutError, Poisoned, TryLockError};
 use crate::frozen::Frozen;
-use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::sync::Arc;
+use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::cell::UnsafeCell;
-use crate::sync::{Arc, edge};
 
 /// One growable `[T]` that many readers or one writer use at a time, without copying.
 ///
@@ -50,7 +51,6 @@ pub struct SharedBuffer<T> {
 pub(super) struct Inner<T> {
     pub(super) lock: RawLock,
     store: UnsafeCell<Store<T>>,
-    poisoned: AtomicBool,
     handles: AtomicUsize,
     /// Length and capacity after the last write that ended, for those who only ask.
     len: AtomicUsize,
@@ -102,7 +102,6 @@ impl<T> SharedBuffer<T> {
         Self {
             inner: Arc::new(Inner {
                 lock: RawLock::default(),
-                poisoned: AtomicBool::new(false),
                 handles: AtomicUsize::new(1),
                 len: AtomicUsize::new(vec.len()),
                 capacity: AtomicUsize::new(vec.capacity()),
@@ -122,7 +121,8 @@ impl<T> SharedBuffer<T> {
     pub fn read(&self) -> Result<ReadGuard<'_, T>, Poisoned> {
         super::recursion::forbid(&self.inner.lock);
         self.inner.lock.read_until(None);
-        self.inner.check(ReadGuard::new(&self.inner))
+        self.inner
+            .check(ReadGuard::new(ReadPlace::new(&*self.inner)))
     }
 
     /// Shared access if it can be had at once.
@@ -134,7 +134,9 @@ impl<T> SharedBuffer<T> {
             .lock
             .try_read()
             .map_err(TryLockError::WouldBlock)?;
-        Ok(self.inner.check(ReadGuard::new(&self.inner))?)
+        Ok(self
+            .inner
+            .check(ReadGuard::new(ReadPlace::new(&*self.inner)))?)
     }
 
     /// Shared access if it can be had within `timeout`.
@@ -145,7 +147,9 @@ impl<T> SharedBuffer<T> {
         if !self.inner.lock.read_until(deadline(timeout)) {
             return Err(LockTimeoutError::Timeout);
         }
-        Ok(self.inner.check(ReadGuard::new(&self.inner))?)
+        Ok(self
+            .inner
+            .check(ReadGuard::new(ReadPlace::new(&*self.inner)))?)
     }
 
     /// As [`read`](Self::read), with a guard that borrows nothing and can move to other threads.
@@ -156,7 +160,8 @@ impl<T> SharedBuffer<T> {
     pub fn read_owned(&self) -> Result<OwnedReadGuard<T>, Poisoned> {
         super::recursion::forbid(&self.inner.lock);
         self.inner.lock.read_until(None);
-        self.inner.check(OwnedReadGuard::new(self.inner.clone()))
+        self.inner
+            .check(OwnedReadGuard::new(ReadPlace::new(self.inner.clone())))
     }
 
     /// As [`read`](Self::read), on any executor. Cancel-safe: dropping the future leaves nothing
@@ -166,7 +171,8 @@ impl<T> SharedBuffer<T> {
     /// [`Poisoned`] after a writer's panic.
     pub async fn read_async(&self) -> Result<ReadGuard<'_, T>, Poisoned> {
         self.inner.lock.read_async().await;
-        self.inner.check(ReadGuard::new(&self.inner))
+        self.inner
+            .check(ReadGuard::new(ReadPlace::new(&*self.inner)))
     }
 
     /// Waits until nobody is inside and gives exclusive access.
@@ -175,7 +181,8 @@ impl<T> SharedBuffer<T> {
     /// [`Poisoned`] after a writer's panic.
     pub fn write(&self) -> Result<WriteGuard<'_, T>, Poisoned> {
         self.inner.lock.write_until(None);
-        self.inner.check(WriteGuard::new(&self.inner))
+        self.inner
+            .check(WriteGuard::new(WritePlace::new(&*self.inner)))
     }
 
     /// Exclusive access if it can be had at once. A refusal costs one load.
@@ -187,7 +194,9 @@ impl<T> SharedBuffer<T> {
             .lock
             .try_write()
             .map_err(TryLockError::WouldBlock)?;
-        Ok(self.inner.check(WriteGuard::new(&self.inner))?)
+        Ok(self
+            .inner
+            .check(WriteGuard::new(WritePlace::new(&*self.inner)))?)
     }
 
     /// Exclusive access if it can be had within `timeout`.
@@ -198,7 +207,9 @@ impl<T> SharedBuffer<T> {
         if !self.inner.lock.write_until(deadline(timeout)) {
             return Err(LockTimeoutError::Timeout);
         }
-        Ok(self.inner.check(WriteGuard::new(&self.inner))?)
+        Ok(self
+            .inner
+            .check(WriteGuard::new(WritePlace::new(&*self.inner)))?)
     }
 
     /// As [`write`](Self::write), with a guard that borrows nothing and can move to other threads.
@@ -207,7 +218,8 @@ impl<T> SharedBuffer<T> {
     /// [`Poisoned`] after a writer's panic.
     pub fn write_owned(&self) -> Result<OwnedWriteGuard<T>, Poisoned> {
         self.inner.lock.write_until(None);
-        self.inner.check(OwnedWriteGuard::new(self.inner.clone()))
+        self.inner
+            .check(OwnedWriteGuard::new(WritePlace::new(self.inner.clone())))
     }
 
     /// As [`write`](Self::write), on any executor. Cancel-safe and forget-safe as
@@ -217,7 +229,8 @@ impl<T> SharedBuffer<T> {
     /// [`Poisoned`] after a writer's panic.
     pub async fn write_async(&self) -> Result<WriteGuard<'_, T>, Poisoned> {
         self.inner.lock.write_async().await;
-        self.inner.check(WriteGuard::new(&self.inner))
+        self.inner
+            .check(WriteGuard::new(WritePlace::new(&*self.inner)))
     }
 
     /// The elements as they are now, for as long as the view lives. Costs a read lock and one
@@ -262,14 +275,12 @@ impl<T> SharedBuffer<T> {
     /// Whether a writer panicked inside.
     #[must_use]
     pub fn is_poisoned(&self) -> bool {
-        self.inner.is_poisoned()
+        self.inner.lock.is_poisoned()
     }
 
     /// Says that the contents are good again.
     pub fn clear_poison(&self) {
-        self.inner
-            .poisoned
-            .store(false, edge("core.poison", Ordering::Release));
+        self.inner.lock.set_poisoned(false);
     }
 }
 
@@ -295,29 +306,24 @@ impl<T> Inner<T> {
         self.store.with_mut(|store| unsafe { &mut *store })
     }
 
-    fn is_poisoned(&self) -> bool {
-        self.poisoned.load(edge("core.poison", Ordering::Acquire))
-    }
-
     /// `guard`, unless the buffer is poisoned; it is released then.
     fn check<G>(&self, guard: G) -> Result<G, Poisoned> {
-        if self.is_poisoned() {
+        if self.lock.is_poisoned() {
             Err(Poisoned)
         } else {
             Ok(guard)
         }
     }
 
-    /// The writer inside the lock ends, well or by a panic.
-    pub(super) fn end_write(&self, panicked: bool) {
-        // SAFETY: called by the writer's guard, which is still inside.
+    /// Writes down what those who only ask are told.
+    ///
+    /// # Safety
+    /// The caller is inside the lock as the writer.
+    pub(super) unsafe fn record_size(&self) {
+        // SAFETY: the caller's promise.
         let store = unsafe { self.store() };
-        self.len.store(store.as_slice().len(), Ordering::Relaxed);
+        self.len.store(store.len(), Ordering::Relaxed);
         self.capacity.store(store.capacity(), Ordering::Relaxed);
-        if panicked {
-            self.poisoned
-                .store(true, edge("core.poison", Ordering::Release));
-        }
     }
 }
 

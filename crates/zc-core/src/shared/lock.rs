@@ -32,7 +32,7 @@
 use std::time::Instant;
 
 use crate::error::Holder;
-use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::{edge, seeded};
 use crate::wait::{WaitList, WaitStrategy};
 
@@ -52,6 +52,7 @@ const WRITER_LOOKS: u32 = if cfg!(any(zc_loom, zc_shuttle)) {
 #[derive(Debug, Default)]
 pub(super) struct RawLock {
     state: AtomicUsize,
+    poisoned: AtomicBool,
     writers: WaitList,
     readers: WaitList,
 }
@@ -172,7 +173,11 @@ impl RawLock {
         .await;
     }
 
-    pub(super) fn unlock_write(&self) {
+    /// Leaves as the writer; with `panicked`, the contents may be half changed.
+    pub(super) fn unlock_write(&self, panicked: bool) {
+        if panicked {
+            self.set_poisoned(true);
+        }
         self.state
             .fetch_and(!WRITER, edge("core.lock", Ordering::SeqCst));
         self.wake_after_rmw();
@@ -185,6 +190,15 @@ impl RawLock {
             .fetch_add(READER - WRITER, edge("core.lock", Ordering::SeqCst));
         debug_assert_eq!(before & WRITER, WRITER);
         self.readers.notify_after_rmw(usize::MAX);
+    }
+
+    pub(super) fn is_poisoned(&self) -> bool {
+        self.poisoned.load(edge("core.poison", Ordering::Acquire))
+    }
+
+    pub(super) fn set_poisoned(&self, poisoned: bool) {
+        self.poisoned
+            .store(poisoned, edge("core.poison", Ordering::Release));
     }
 
     /// Whether a writer sleeps until the readers inside are gone.

@@ -31,6 +31,11 @@ impl<T> Store<T> {
         self.vec.as_ref().map_or(&[], |vec| vec.as_vec())
     }
 
+    /// Looks at no element: a mapped write guard may hold a pointer to some of them.
+    pub(super) fn len(&self) -> usize {
+        self.vec.as_ref().map_or(0, |vec| vec.as_vec().len())
+    }
+
     pub(super) fn capacity(&self) -> usize {
         self.vec.as_ref().map_or(0, |vec| vec.as_vec().capacity())
     }

@@ -1,13 +1,13 @@
 //! What a vector can do, written once for the borrowed and the owned write guard.
 
-/// The methods; inside an `impl` block with `fn vec(&mut self) -> &mut Vec<T>` and a field `inner`.
+/// The methods; inside an `impl` block with `fn vec(&mut self) -> &mut Vec<T>`.
 macro_rules! vec_methods {
     () => {
         /// Elements that fit without allocating.
         #[must_use]
         pub fn capacity(&self) -> usize {
-            // SAFETY: this guard is inside.
-            unsafe { self.inner.store() }.capacity()
+            // SAFETY: this guard is inside the lock.
+            unsafe { self.place.hold().store() }.capacity()
         }
 
         /// Appends one element.
@@ -61,7 +61,8 @@ macro_rules! vec_methods {
         /// Makes room for `additional` more elements, or changes nothing.
         ///
         /// # Errors
-        /// [`CapacityError`](crate::error::CapacityError) above `isize::MAX` bytes or without that much memory.
+        /// [`CapacityError`](crate::error::CapacityError) above `isize::MAX` bytes or without that
+        /// much memory.
         pub fn try_reserve(
             &mut self,
             additional: usize,
