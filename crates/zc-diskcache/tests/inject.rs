@@ -57,8 +57,10 @@ fn step(plan: &Cell<Plan>, len: usize) -> Result<usize, libc::c_int> {
 }
 
 fn fail(error: libc::c_int) -> isize {
-    // SAFETY: the pointer is to this thread's errno.
-    unsafe { *libc::__errno_location() = error };
+    // SAFETY: takes nothing.
+    let errno = unsafe { libc::__errno_location() };
+    // SAFETY: that is this thread's own errno.
+    unsafe { *errno = error };
     -1
 }
 
