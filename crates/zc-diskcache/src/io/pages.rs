@@ -1,0 +1,119 @@
+//! Pages: which are in memory, bringing them in with errors instead of faults, and proving that
+//! nobody else in the kernel still refers to them.
+
+use std::io;
+
+use super::file::CacheFile;
+use super::map::Map;
+
+/// The granularity of everything here.
+pub(crate) fn page_size() -> u64 {
+    // SAFETY: takes no pointer; the value never changes.
+    let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    u64::try_from(size).unwrap_or(4096)
+}
+
+/// `offset .. offset + len`, widened to whole pages.
+fn whole_pages(offset: u64, len: u64) -> (u64, usize) {
+    let page = page_size();
+    let start = offset / page * page;
+    let end = (offset + len).next_multiple_of(page);
+    (start, (end - start) as usize)
+}
+
+/// Whether all the pages of a range are in memory. Says no where it cannot know.
+#[cfg(target_os = "linux")]
+pub(crate) fn resident(map: &Map, offset: u64, len: u64) -> bool {
+    if len == 0 {
+        return true;
+    }
+    let (start, len) = whole_pages(offset, len);
+    let mut pages = vec![0_u8; len.div_ceil(page_size() as usize)];
+    // SAFETY: the range lies in the mapping and the vector has a byte for each of its pages.
+    let result = unsafe {
+        libc::mincore(
+            map.address(start).cast_mut().cast(),
+            len,
+            pages.as_mut_ptr().cast(),
+        )
+    };
+    result == 0 && pages.iter().all(|page| page & 1 == 1)
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn resident(_: &Map, _: u64, _: u64) -> bool {
+    false
+}
+
+/// Reads a range into memory and into this process's page table. A page that cannot be read (a
+/// bad disk, a truncated file) is an error here, where a plain access would be a fatal signal.
+#[cfg(target_os = "linux")]
+pub(crate) fn populate(map: &Map, offset: u64, len: u64) -> io::Result<()> {
+    if len == 0 {
+        return Ok(());
+    }
+    let (start, len) = whole_pages(offset, len);
+    loop {
+        // SAFETY: the range lies in the mapping; reading pages in changes no byte.
+        let result = unsafe {
+            libc::madvise(
+                map.address(start).cast_mut().cast(),
+                len,
+                libc::MADV_POPULATE_READ,
+            )
+        };
+        if result == 0 {
+            return Ok(());
+        }
+        let error = io::Error::last_os_error();
+        match error.raw_os_error() {
+            Some(libc::EINTR | libc::EAGAIN) => {}
+            // A kernel before 5.14. The length of the file was checked; a bad sector will be a
+            // signal, as it is for every program that maps files there.
+            Some(libc::EINVAL) => return Ok(()),
+            _ => return Err(error),
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn populate(_: &Map, _: u64, _: u64) -> io::Result<()> {
+    Ok(())
+}
+
+/// Drops the pages of a range that no pin holds from the page cache, and says whether that worked
+/// for all of them. It works only for pages that nothing else refers to: a page that still waits
+/// in some socket's queue stays. That makes it the proof that `sendfile` is through with them.
+///
+/// Dirty pages stay too; their writing is started, and the next try will find them clean.
+#[cfg(target_os = "linux")]
+pub(crate) fn drop_unreferenced(file: &CacheFile, map: &Map, offset: u64, len: u64) -> bool {
+    use std::os::fd::{AsFd, AsRawFd};
+
+    let (start, len) = whole_pages(offset, len);
+    let address = map.address(start).cast_mut().cast();
+    // Our own page table refers to them as well.
+    // SAFETY: on a shared file mapping this forgets page table entries and no byte: the next
+    // access finds the page again.
+    if unsafe { libc::madvise(address, len, libc::MADV_DONTNEED) } != 0 {
+        return false;
+    }
+    let (Ok(offset), Ok(length)) = (libc::off_t::try_from(start), libc::off_t::try_from(len))
+    else {
+        return false;
+    };
+    let fd = file.as_fd().as_raw_fd();
+    // SAFETY: takes no pointer.
+    if unsafe { libc::posix_fadvise(fd, offset, length, libc::POSIX_FADV_DONTNEED) } != 0 {
+        return false;
+    }
+    let mut pages = vec![0_u8; len.div_ceil(page_size() as usize)];
+    // SAFETY: the range lies in the mapping and the vector has a byte for each of its pages.
+    let result = unsafe { libc::mincore(address, len, pages.as_mut_ptr().cast()) };
+    result == 0 && pages.iter().all(|page| page & 1 == 0)
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn drop_unreferenced(_: &CacheFile, _: &Map, _: u64, _: u64) -> bool {
+    false
+}
