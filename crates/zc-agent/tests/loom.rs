@@ -54,6 +54,24 @@ fn reserve_against_seal() {
     });
 }
 
+/// Two writers race to open a group: the one that comes second finds all of it in place.
+#[test]
+fn a_group_is_opened_for_others() {
+    model(|| {
+        let (handle, mut groups, _failures) = spawn(2, 6);
+        // A group before it, so that the slot has its records already: their own edge would hide
+        // a missing one.
+        write(handle.try_reserve_writer(size(2)).unwrap(), 0);
+        drop(groups.try_recv().unwrap());
+        let other = handle.clone();
+        let writer = thread::spawn(move || write(other.try_reserve_writer(size(1)).unwrap(), 1));
+        write(handle.try_reserve_writer(size(1)).unwrap(), 1);
+        writer.join().unwrap();
+        let group = groups.try_recv().unwrap().item().unwrap();
+        assert_eq!(&group.chunks()[0][..], [1, 1]);
+    });
+}
+
 /// A flush races with the reservation it may or may not include.
 #[test]
 fn reserve_against_flush() {
@@ -228,6 +246,35 @@ fn revoke_against_a_late_commit() {
     });
 }
 
+/// The end comes while an agent is idle and another commits.
+#[test]
+fn an_idle_agent_does_not_keep_the_end_away() {
+    model(|| {
+        let (handle, mut groups, mut failures) = spawn(2, 6);
+        let a = handle.try_reserve_writer(size(1)).unwrap();
+        let idle = handle.try_reserve_writer(size(1)).unwrap();
+        let writer = thread::spawn(move || {
+            let mut a = a;
+            a.put_u8(5);
+            a.commit().is_ok()
+        });
+        block_on(handle.finalize_with(FinalizeMode::SealNow)).unwrap();
+        let committed = writer.join().unwrap();
+        assert!(groups.try_recv().unwrap().is_end());
+        let (mut good, mut bad) = (0, 0);
+        while let Some(Received::Item(failed)) = failures.try_recv() {
+            good += failed.good_len();
+            bad += failed.failed_len();
+        }
+        assert_eq!((good, bad), if committed { (1, 1) } else { (0, 2) });
+        assert!(
+            idle.into_single_agent()
+                .submit_bytes_blocking("x".into())
+                .is_err()
+        );
+    });
+}
+
 /// The end waits for a reservation that is just being made, or the reservation is refused.
 #[test]
 fn drain_against_reserve_and_commit() {
@@ -285,7 +332,7 @@ fn a_slot_is_recycled() {
         let first = block_on(groups.recv()).item().unwrap();
         assert_eq!(&first.chunks()[0][..], [1]);
         drop(first);
-        let b = handle.try_reserve_writer(size(1)).unwrap();
+        let b = block_on(handle.reserve_writer(size(1))).unwrap();
         write(b, 2);
         let second = groups.try_recv().unwrap().item().unwrap();
         assert_eq!((second.offset, &second.chunks()[0][..]), (1, &[2][..]));

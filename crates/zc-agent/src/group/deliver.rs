@@ -23,7 +23,7 @@ impl Shared {
         core.counters.group_sealed(side.by);
         let turn = side.turn;
         let mut done = Vec::new();
-        if side.slow.on {
+        if side.slow.has_failed {
             self.report(core, slot, Vec::new(), after);
         } else {
             let holes = std::mem::take(&mut side.holes);

@@ -136,6 +136,7 @@ impl Shared {
             }
         }
         if !infos.is_empty() {
+            side.slow.has_failed = true;
             self.report(core, slot, infos, after);
             self.complete_if_settled(core, slot, after);
         }
@@ -229,6 +230,7 @@ impl Shared {
                 self.slots[slot]
                     .records
                     .write(index, Fate::Failed, start, len);
+                core.sides[slot].slow.has_failed = true;
                 let info = self.info(&core.sides[slot], index, (start, len), reason);
                 self.report(core, slot, vec![info], after);
             }
@@ -247,7 +249,7 @@ impl Shared {
     ) {
         core.sides[slot].holes.push(hole);
         let info = self.info(&core.sides[slot], index, hole, FailReason::Unused);
-        if core.sides[slot].slow.on {
+        if core.sides[slot].slow.has_failed {
             self.report(core, slot, vec![info], after);
         } else {
             let group_id = core.sides[slot].group_id;
