@@ -1,0 +1,158 @@
+//! The same tests on instrumented code, and Miri.
+//!
+//! Each sanitizer is first shown a canary, a tiny program with the mistake that it is there for:
+//! if it stays silent, the lane is blind and fails before anything long is built.
+
+use std::time::Duration;
+
+use super::suites::runner;
+use crate::run::Job;
+use crate::run::command::{Cmd, End};
+use crate::step::Failure;
+use crate::tools::{build_std_toolchain, host};
+
+struct Sanitizer {
+    /// As in `-Zsanitizer=`, and the name of the canary.
+    name: &'static str,
+    /// What its report of the canary says.
+    finds: &'static str,
+    folder: &'static str,
+    env: &'static [(&'static str, &'static str)],
+    /// Whether the standard library must be instrumented too.
+    build_std: bool,
+}
+
+/// The facade has no code of its own.
+const WITHOUT: &str = "zcbuf";
+
+pub(crate) fn asan(job: &mut Job<'_>) -> Result<(), Failure> {
+    let asan = Sanitizer {
+        name: "address",
+        finds: "AddressSanitizer: heap-use-after-free",
+        folder: "target/asan",
+        env: &[(
+            "ASAN_OPTIONS",
+            "detect_leaks=1:detect_stack_use_after_return=1",
+        )],
+        build_std: false,
+    };
+    sanitize(job, &asan)
+}
+
+pub(crate) fn tsan(job: &mut Job<'_>) -> Result<(), Failure> {
+    let tsan = Sanitizer {
+        name: "thread",
+        finds: "ThreadSanitizer: data race",
+        folder: "target/tsan",
+        env: &[],
+        build_std: true,
+    };
+    sanitize(job, &tsan)
+}
+
+pub(crate) fn msan(job: &mut Job<'_>) -> Result<(), Failure> {
+    let msan = Sanitizer {
+        name: "memory",
+        finds: "MemorySanitizer: use-of-uninitialized-value",
+        folder: "target/msan",
+        env: &[],
+        build_std: true,
+    };
+    sanitize(job, &msan)
+}
+
+fn sanitize(job: &mut Job<'_>, sanitizer: &Sanitizer) -> Result<(), Failure> {
+    let host = host()?;
+    let toolchain = if sanitizer.build_std {
+        Some(build_std_toolchain().ok_or_else(|| "the toolchain has gone".to_owned())?)
+    } else {
+        None
+    };
+    canary(job, sanitizer, toolchain, &host)?;
+    let crates = job.crates(|m| m.name != WITHOUT);
+    let names: Vec<String> = crates.iter().map(|m| m.name.clone()).collect();
+    let mut cmd = runner(job, toolchain)
+        .args(names.iter().flat_map(|n| ["-p", n.as_str()]))
+        .args(["--all-features", "--lib", "--tests"])
+        // With a target given, build scripts and procedural macros stay as they are.
+        .args(["--target", &host, "--target-dir", sanitizer.folder])
+        .args(sanitizer.build_std.then_some("-Zbuild-std"))
+        .env("RUSTFLAGS", format!("-Zsanitizer={}", sanitizer.name))
+        // Instrumented code is some ten times slower; the cases were all tried in `test`.
+        .env("PROPTEST_CASES", "16");
+    if toolchain.is_none() {
+        cmd = cmd.env("RUSTC_BOOTSTRAP", "1");
+    }
+    for (key, value) in sanitizer.env {
+        cmd = cmd.env(key, *value);
+    }
+    job.run_tests(&cmd).map(drop)
+}
+
+/// Compiles and runs the canary; it must be reported.
+fn canary(
+    job: &mut Job<'_>,
+    sanitizer: &Sanitizer,
+    toolchain: Option<&str>,
+    host: &str,
+) -> Result<(), Failure> {
+    let folder = job.tree.root.join(sanitizer.folder);
+    std::fs::create_dir_all(&folder)?;
+    let program = folder.join("canary");
+    let mut cmd = Cmd::new("rustc", &job.tree.root)
+        .args(toolchain.map(|t| format!("+{t}")))
+        .arg(format!("xtask/canaries/{}.rs", sanitizer.name))
+        .args([
+            "--edition",
+            "2024",
+            "-Copt-level=0",
+            "-g",
+            "--target",
+            host,
+            "-o",
+        ])
+        .arg(&program)
+        .arg(format!("-Zsanitizer={}", sanitizer.name));
+    if sanitizer.build_std {
+        // This one program is linked to the plain standard library.
+        cmd = cmd.arg("-Cunsafe-allow-abi-mismatch=sanitizer");
+    } else {
+        cmd = cmd.env("RUSTC_BOOTSTRAP", "1");
+    }
+    job.run(&cmd)?;
+    let limit = Duration::from_secs(30);
+    let ran = job.run_all(&[(Cmd::new(program, &job.tree.root), limit)], 1)?;
+    let ran = ran.into_iter().next().ok_or(Failure::Timeout)?;
+    if ran.end != End::Ok && ran.output.contains(sanitizer.finds) {
+        return Ok(());
+    }
+    job.note(&ran.output);
+    let why = format!("blind: no \"{}\" about its canary", sanitizer.finds);
+    Err(Failure::Failed(why))
+}
+
+/// The unit tests of the crates that need no file and no socket, under eight schedules.
+pub(crate) fn miri(job: &mut Job<'_>) -> Result<(), Failure> {
+    let ready = ["zc-core", "zc-ring", "zc-channel"];
+    let crates = job.crates(|m| ready.contains(&m.name.as_str()));
+    let names: Vec<String> = crates.iter().map(|m| m.name.clone()).collect();
+    if names.is_empty() {
+        let why = format!("Miri can run {} only", ready.join(", "));
+        return Err(Failure::Failed(why));
+    }
+    let flags = "-Zmiri-strict-provenance -Zmiri-symbolic-alignment-check \
+                 -Zmiri-disable-isolation -Zmiri-many-seeds=0..8";
+    let cmd = job
+        .cargo(&[
+            "+nightly",
+            "miri",
+            "test",
+            "--lib",
+            "--target-dir",
+            "target/miri",
+        ])
+        .args(names.iter().flat_map(|n| ["-p", n.as_str()]))
+        .env("MIRIFLAGS", flags)
+        .env("PROPTEST_CASES", "4");
+    job.run_tests(&cmd).map(drop)
+}
