@@ -2,6 +2,9 @@
 //!
 //! Each sanitizer is first shown a canary, a tiny program with the mistake that it is there for:
 //! if it stays silent, the lane is blind and fails before anything long is built.
+//!
+//! Tests that forget or leak something on purpose say so in their names, with `forgotten` or
+//! `leaked`: they run without leak detection, all others with it.
 
 use std::time::Duration;
 
@@ -17,10 +20,12 @@ struct Sanitizer {
     /// What its report of the canary says.
     finds: &'static str,
     folder: &'static str,
-    env: &'static [(&'static str, &'static str)],
     /// Whether the standard library must be instrumented too.
     build_std: bool,
 }
+
+/// Words in the names of tests that leak on purpose.
+const LEAKING: [&str; 2] = ["forgotten", "leaked"];
 
 /// The facade has no code of its own.
 const WITHOUT: &str = "zcbuf";
@@ -30,10 +35,6 @@ pub(crate) fn asan(job: &mut Job<'_>) -> Result<(), Failure> {
         name: "address",
         finds: "AddressSanitizer: heap-use-after-free",
         folder: "target/asan",
-        env: &[(
-            "ASAN_OPTIONS",
-            "detect_leaks=1:detect_stack_use_after_return=1",
-        )],
         build_std: false,
     };
     sanitize(job, &asan)
@@ -44,7 +45,6 @@ pub(crate) fn tsan(job: &mut Job<'_>) -> Result<(), Failure> {
         name: "thread",
         finds: "ThreadSanitizer: data race",
         folder: "target/tsan",
-        env: &[],
         build_std: true,
     };
     sanitize(job, &tsan)
@@ -55,7 +55,6 @@ pub(crate) fn msan(job: &mut Job<'_>) -> Result<(), Failure> {
         name: "memory",
         finds: "MemorySanitizer: use-of-uninitialized-value",
         folder: "target/msan",
-        env: &[],
         build_std: true,
     };
     sanitize(job, &msan)
@@ -83,10 +82,15 @@ fn sanitize(job: &mut Job<'_>, sanitizer: &Sanitizer) -> Result<(), Failure> {
     if toolchain.is_none() {
         cmd = cmd.env("RUSTC_BOOTSTRAP", "1");
     }
-    for (key, value) in sanitizer.env {
-        cmd = cmd.env(key, *value);
+    if sanitizer.name != "address" {
+        return job.run_tests(&cmd).map(drop);
     }
-    job.run_tests(&cmd).map(drop)
+    let careful = cmd.clone().env("ASAN_OPTIONS", "detect_leaks=1").arg("--");
+    job.run_tests(&careful.args(LEAKING.iter().flat_map(|w| ["--skip", w])))?;
+    let lenient = cmd
+        .env("ASAN_OPTIONS", "detect_leaks=0")
+        .env("NEXTEST_NO_TESTS", "pass");
+    job.run_tests(&lenient.arg("--").args(LEAKING)).map(drop)
 }
 
 /// Compiles and runs the canary; it must be reported.
