@@ -11,7 +11,7 @@ use zc_core::sync::atomic::{AtomicUsize, Ordering::*};
 use zc_core::sync::cell::UnsafeCell;
 use zc_core::sync::{Arc, block_on, model, thread};
 use zc_core::wait::{WaitList, WaitStrategy};
-use zc_core::{Frozen, SharedBuffer};
+use zc_core::{Frozen, SeqCell, SharedBuffer};
 
 /// A number of things that are ready, taken one at a time.
 struct Things {
@@ -235,5 +235,36 @@ fn a_write_leaves_a_living_snapshot_alone() {
         buffer.write().unwrap()[0] = 2;
         assert_eq!(reader.join().unwrap(), 1);
         assert_eq!(*buffer.read().unwrap(), [2]);
+    });
+}
+
+/// A copy is one that was stored as a whole, whatever the reader met on its way.
+#[test]
+fn a_seq_cell_is_never_torn() {
+    model(|| {
+        let cell = Arc::new(SeqCell::new([1_u64, 1]));
+        let other = cell.clone();
+        let writer = thread::spawn(move || {
+            other.store([2, 2]);
+            other.store([3, 3]);
+        });
+        if let Some([a, b]) = cell.try_load() {
+            assert_eq!(a, b);
+        }
+        writer.join().unwrap();
+        assert_eq!(cell.load(), [3, 3]);
+    });
+}
+
+#[test]
+fn seq_cell_writers_take_turns() {
+    model(|| {
+        let cell = Arc::new(SeqCell::new([1_u64, 1]));
+        let other = cell.clone();
+        let writer = thread::spawn(move || other.store([2, 2]));
+        cell.store([3, 3]);
+        writer.join().unwrap();
+        let [a, b] = cell.load();
+        assert_eq!(a, b);
     });
 }
