@@ -1,0 +1,235 @@
+//! Slots: one for each object that is in the cache, and for each that views still hold.
+//!
+//! Invariants of [`Slot`]:
+//! - I1: `meta` is written only by the writer and only while the slot is free (see [`super::pin`]).
+//! - I2: `meta` is read only under a pin that was taken while the slot was live, or by the writer
+//!   itself, which is the only one that could change it.
+//!
+//! Slots live in chunks that are allocated when the first of them is needed and stay where they
+//! are until the cache is dropped, so memory follows the number of objects and a reference to a
+//! slot never moves.
+
+use std::fmt;
+use std::sync::OnceLock;
+
+use zc_core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use zc_core::sync::cell::UnsafeCell;
+
+use super::key::Key;
+use super::pin::PinWord;
+
+#[cfg(not(zc_loom))]
+const CHUNK_BITS: u32 = 10;
+/// A model pays for every atomic.
+#[cfg(zc_loom)]
+const CHUNK_BITS: u32 = 1;
+const CHUNK: usize = 1 << CHUNK_BITS;
+
+/// The bytes of the object were compared with their checksum in this session.
+pub const VERIFIED: u8 = 1;
+/// Pages of the extent were handed to the kernel by reference (sendfile, or a file span): the
+/// extent may be used again only when the kernel has let go of them.
+pub const LENT: u8 = 2;
+
+/// What is known of one object.
+#[derive(Clone, Debug, Default)]
+pub struct Meta {
+    /// The key's 64-bit hash under the file's seed.
+    pub hash: u64,
+    /// The object's place in the order of all stores; higher is newer.
+    pub seq: u64,
+    /// Byte offset of the value in the file; a multiple of the block size.
+    pub start: u64,
+    /// Length of the value in bytes.
+    pub len: u64,
+    /// CRC32C of the value.
+    pub crc: u32,
+    /// Blocks that the extent takes; 0 for an empty value under a short key.
+    pub blocks: u64,
+    /// Time to live in milliseconds, `u64::MAX` for never; what `touch` starts anew.
+    pub ttl_ms: u64,
+    /// The key.
+    pub key: Key,
+}
+
+/// One slot. See the [module documentation](self).
+#[derive(Default)]
+#[repr(align(128))]
+pub struct Slot {
+    /// State and pins.
+    pub pin: PinWord,
+    /// When the object expires, in milliseconds of the cache's clock; `u64::MAX` for never.
+    pub expires: AtomicU64,
+    /// LRU: the tick of the last hit.
+    pub tick: AtomicU64,
+    /// S3-FIFO and SIEVE: hits since the hand came by, at most 3.
+    pub freq: AtomicU8,
+    /// [`VERIFIED`], [`LENT`].
+    pub marks: AtomicU8,
+    meta: MetaCell,
+}
+
+struct MetaCell(UnsafeCell<Meta>);
+
+impl Default for MetaCell {
+    fn default() -> Self {
+        Self(UnsafeCell::new(Meta::default()))
+    }
+}
+
+// SAFETY: everything but `meta` is atomic; `meta` is shared under I1 and I2, whose edges are those
+// of the pin word.
+unsafe impl Sync for Slot {}
+
+impl Slot {
+    /// Reads the slot's meta data.
+    ///
+    /// # Safety
+    /// The caller holds a pin on this slot that was taken while it was live, or is the writer.
+    #[inline]
+    pub unsafe fn read<R>(&self, f: impl FnOnce(&Meta) -> R) -> R {
+        // SAFETY: I2; no write runs, because that would need the slot to be free.
+        self.meta.0.with(|meta| f(unsafe { &*meta }))
+    }
+
+    /// Fills the slot in.
+    ///
+    /// # Safety
+    /// The caller is the writer and the slot is free.
+    pub unsafe fn fill(&self, meta: Meta, expires: u64) {
+        // SAFETY: I1; passing pins of readers do not touch `meta`.
+        self.meta.0.with_mut(|place| unsafe { *place = meta });
+        self.expires.store(expires, Ordering::Relaxed);
+        self.tick.store(0, Ordering::Relaxed);
+        self.freq.store(0, Ordering::Relaxed);
+        self.marks.store(0, Ordering::Relaxed);
+    }
+
+    /// Whether all the bits of `mark` are set.
+    #[inline]
+    pub fn is_marked(&self, mark: u8) -> bool {
+        self.marks.load(Ordering::Relaxed) & mark == mark
+    }
+
+    /// Sets the bits of `mark`.
+    pub fn mark(&self, mark: u8) {
+        self.marks.fetch_or(mark, Ordering::Relaxed);
+    }
+}
+
+impl fmt::Debug for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Slot")
+            .field("pin", &self.pin)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A borrowed pin on a live slot.
+#[derive(Debug)]
+pub struct Pin<'a> {
+    slot: &'a Slot,
+    index: u32,
+}
+
+impl<'a> Pin<'a> {
+    /// The slot.
+    #[inline]
+    pub fn slot(&self) -> &'a Slot {
+        self.slot
+    }
+
+    /// Reads the slot's meta data.
+    #[inline]
+    pub fn read<R>(&self, f: impl FnOnce(&Meta) -> R) -> R {
+        // SAFETY: I2, this is the pin.
+        unsafe { self.slot.read(f) }
+    }
+
+    /// Keeps the pin beyond this borrow: the caller gives it back with [`super::pin::PinWord::unpin`].
+    pub fn leak(self) -> u32 {
+        let index = self.index;
+        std::mem::forget(self);
+        index
+    }
+}
+
+impl Drop for Pin<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.slot.pin.unpin();
+    }
+}
+
+/// All the slots, numbered from 0.
+pub struct Slab {
+    chunks: Box<[OnceLock<Box<[Slot]>>]>,
+}
+
+impl Slab {
+    /// Room for `capacity` slots, none of which is allocated yet.
+    #[must_use]
+    pub fn new(capacity: usize) -> Self {
+        let chunks = capacity.div_ceil(CHUNK);
+        Self {
+            chunks: (0..chunks).map(|_| OnceLock::new()).collect(),
+        }
+    }
+
+    /// Slot `index`, if its chunk was allocated. Every slot that the table names was.
+    #[inline]
+    pub fn get(&self, index: u32) -> Option<&Slot> {
+        let index = index as usize;
+        self.chunks
+            .get(index >> CHUNK_BITS)?
+            .get()
+            .map(|chunk| &chunk[index & (CHUNK - 1)])
+    }
+
+    /// Slot `index`, allocated now if need be. Writer only.
+    ///
+    /// # Panics
+    /// If `index` is not below the capacity.
+    pub fn get_or_allocate(&self, index: u32) -> &Slot {
+        let index = index as usize;
+        let chunk = self.chunks[index >> CHUNK_BITS]
+            .get_or_init(|| (0..CHUNK).map(|_| Slot::default()).collect());
+        &chunk[index & (CHUNK - 1)]
+    }
+
+    /// Pins slot `index` if it is live.
+    #[inline]
+    pub fn try_pin(&self, index: u32) -> Option<Pin<'_>> {
+        let slot = self.get(index)?;
+        // Not `then_some`: a `Pin` that is made and dropped would give back a pin nobody took.
+        slot.pin.try_pin().then(|| Pin { slot, index })
+    }
+}
+
+impl fmt::Debug for Slab {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Slab").finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, not(any(zc_loom, zc_shuttle))))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_pin_gives_nothing_back() {
+        let slab = Slab::new(4);
+        assert!(slab.try_pin(0).is_none(), "not allocated");
+        let slot = slab.get_or_allocate(0);
+        assert!(slab.try_pin(0).is_none(), "free");
+        slot.pin.publish();
+        let pin = slab.try_pin(0);
+        assert!(pin.is_some());
+        slot.pin.unlink();
+        assert!(slab.try_pin(0).is_none(), "dead");
+        assert_eq!(slot.pin.pins(), 1, "the pin of the view is still there");
+        assert!(!slot.pin.try_reclaim());
+        drop(pin);
+        assert!(slot.pin.try_reclaim());
+    }
+}

@@ -1,0 +1,10 @@
+//! Zero copy: when a hit is a view, how bytes leave for a socket, and what was done how often.
+//!
+//! [`ZeroCopyManager`] decides and counts; [`RawDiskCache`](crate::RawDiskCache) delegates to it.
+
+mod manager;
+pub(crate) mod send;
+mod stats;
+
+pub use manager::{Primitive, ZeroCopyConfig, ZeroCopyManager};
+pub use stats::ZeroCopyStats;

@@ -1,0 +1,192 @@
+//! Every interleaving of the index's edges, in small.
+
+#![cfg(zc_loom)]
+
+use zc_core::sync::atomic::{AtomicU64, Ordering};
+use zc_core::sync::cell::UnsafeCell;
+use zc_core::sync::{Arc, model, thread};
+use zc_diskcache::index::key::Key;
+use zc_diskcache::index::pin::PinWord;
+use zc_diskcache::index::slot::{Meta, Slab};
+use zc_diskcache::index::table::{Probe, Table};
+
+/// An extent, as a cell that loom watches.
+struct Extent {
+    pin: PinWord,
+    bytes: UnsafeCell<u64>,
+}
+
+// SAFETY: the pin word decides who touches the cell; that is what is under test.
+unsafe impl Sync for Extent {}
+
+impl Extent {
+    fn read(&self) -> Option<u64> {
+        if !self.pin.try_pin() {
+            return None;
+        }
+        // SAFETY: pinned.
+        let bytes = self.bytes.with(|bytes| unsafe { *bytes });
+        self.pin.unpin();
+        Some(bytes)
+    }
+}
+
+/// cache.publish: who pins a slot sees what was filled in before it went live.
+#[test]
+fn publish_then_pin() {
+    model(|| {
+        let extent = Arc::new(Extent {
+            pin: PinWord::new(),
+            bytes: UnsafeCell::new(0),
+        });
+        let reader = {
+            let extent = Arc::clone(&extent);
+            thread::spawn(move || extent.read())
+        };
+        // SAFETY: free, and we are the writer.
+        extent.bytes.with_mut(|bytes| unsafe { *bytes = 7 });
+        extent.pin.publish();
+        assert!(matches!(reader.join().unwrap(), None | Some(7)));
+    });
+}
+
+/// cache.unpin: an extent is written again only after the last read of its former bytes, also
+/// with readers that come late and only pass.
+#[test]
+fn unpin_then_reclaim() {
+    model(|| {
+        let extent = Arc::new(Extent {
+            pin: PinWord::new(),
+            bytes: UnsafeCell::new(1),
+        });
+        extent.pin.publish();
+        let readers: Vec<_> = (0..2)
+            .map(|_| {
+                let extent = Arc::clone(&extent);
+                thread::spawn(move || extent.read())
+            })
+            .collect();
+        extent.pin.unlink();
+        if extent.pin.try_reclaim() {
+            // SAFETY: reclaimed, so it is ours alone.
+            extent.bytes.with_mut(|bytes| unsafe { *bytes = 2 });
+            extent.pin.publish();
+        }
+        for reader in readers {
+            assert!(matches!(reader.join().unwrap(), None | Some(1 | 2)));
+        }
+        // Passing pins left nothing behind.
+        assert_eq!(extent.pin.pins(), 0);
+    });
+}
+
+/// A table over slots that hold one number as their key.
+struct Index {
+    table: Table,
+    slots: Slab,
+}
+
+impl Index {
+    fn new() -> Self {
+        Self {
+            table: Table::new(2),
+            slots: Slab::new(4),
+        }
+    }
+
+    fn fill(&self, slot: u32, hash: u64, version: u64) {
+        let meta = Meta {
+            hash,
+            seq: version,
+            key: Key::new(&hash.to_le_bytes()),
+            ..Meta::default()
+        };
+        let place = self.slots.get_or_allocate(slot);
+        // SAFETY: the model's writer, and the slot is free.
+        unsafe { place.fill(meta, u64::MAX) };
+        place.pin.publish();
+    }
+
+    /// The version under `hash`; `None` is a miss.
+    fn find(&self, hash: u64) -> Option<u64> {
+        let probe = |slot| match self.slots.try_pin(slot) {
+            Some(pin) => pin.read(|meta| match meta.hash == hash {
+                true => Probe::Hit(meta.seq),
+                false => Probe::Other,
+            }),
+            None => Probe::Other,
+        };
+        // Contended: the writer was at work all the time; the cache then asks under its lock.
+        self.table.find(hash, probe).unwrap_or(Some(u64::MAX))
+    }
+}
+
+const A: u64 = 0x1_0000_0000;
+const B: u64 = 0x2_0000_0000;
+
+/// cache.bucket: an entry that is overwritten is found, old or new, never missed; also when the
+/// old slot is used again for another key at once.
+#[test]
+fn overwrite_never_misses() {
+    model(|| {
+        let index = Arc::new(Index::new());
+        index.fill(0, A, 1);
+        index.table.insert(A, 0);
+        let reader = {
+            let index = Arc::clone(&index);
+            thread::spawn(move || index.find(A))
+        };
+        index.fill(1, A, 2);
+        index.table.replace(A, 0, 1);
+        index.slots.get(0).unwrap().pin.unlink();
+        if index.slots.get(0).unwrap().pin.try_reclaim() {
+            index.fill(0, B, 3);
+        }
+        assert!(matches!(reader.join().unwrap(), Some(1 | 2 | u64::MAX)));
+    });
+}
+
+/// cache.shift: an entry that a removal moves is not missed.
+#[test]
+fn removal_never_hides_a_neighbour() {
+    model(|| {
+        let index = Arc::new(Index::new());
+        // Both have home 0; B stands at 1.
+        index.fill(0, A, 1);
+        index.table.insert(A, 0);
+        index.fill(1, B, 2);
+        index.table.insert(B, 1);
+        let reader = {
+            let index = Arc::clone(&index);
+            thread::spawn(move || index.find(B))
+        };
+        assert!(index.table.remove(A, 0, |slot| [A, B][slot as usize]));
+        index.slots.get(0).unwrap().pin.unlink();
+        assert!(matches!(reader.join().unwrap(), Some(2 | u64::MAX)));
+        assert_eq!(index.find(A), None);
+        assert_eq!(index.find(B), Some(2));
+    });
+}
+
+/// A removed object is a miss for whoever begins to look after its removal was acknowledged.
+#[test]
+fn removal_is_seen() {
+    model(|| {
+        let index = Arc::new(Index::new());
+        let acknowledged = Arc::new(AtomicU64::new(0));
+        index.fill(0, A, 1);
+        index.table.insert(A, 0);
+        let reader = {
+            let (index, acknowledged) = (Arc::clone(&index), Arc::clone(&acknowledged));
+            thread::spawn(move || {
+                let before = acknowledged.load(Ordering::Acquire);
+                (before, index.find(A))
+            })
+        };
+        assert!(index.table.remove(A, 0, |_| A));
+        index.slots.get(0).unwrap().pin.unlink();
+        acknowledged.store(1, Ordering::Release);
+        let (after_removal, found) = reader.join().unwrap();
+        assert!(after_removal == 0 || found.is_none());
+    });
+}
