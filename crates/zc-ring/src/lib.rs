@@ -1,4 +1,4 @@
-//! A broadcast ring: one producer publishes rows, every consumer sees every row, in order, at its
+//! A broadcast ring: one producer, or several, publish rows, every consumer sees every row, in order, at its
 //! own pace, and nothing unread is overwritten.
 //!
 //! * [`Ring<T>`] has typed slots, [`RowRing`] rows whose columns are known at run time. Both stand
@@ -113,7 +113,7 @@
 //!
 //! * Not a queue: nobody takes a row away from another. Use a channel for that.
 //! * Not a log: a row is gone after one lap. Seal blocks and store them.
-//! * One producer at a time.
+//! * A [`RowRing`] has one producer at a time; a [`Ring<T>`] has one, or several that claim.
 //! * A consumer under [`OnLag::Block`] that is leaked with `mem::forget` holds the producer back
 //!   for ever. The metrics name it; [`OnLag::Evict`] bounds it.
 //! * Joining, leaving and renewing the licence take a lock, for a few loads and stores. Publishing
@@ -141,7 +141,7 @@ pub use block::{Block, BlockError, Blocks};
 pub use consumer::{Batch, Consumer, ConsumerId, ConsumerOptions, OnLag, Poll, Start};
 pub use error::{BuildError, Full, JoinError, ProducerError, PublishError, RecvError};
 pub use metrics::RingMetrics;
-pub use producer::{Producer, SlotsMut};
+pub use producer::{MultiProducer, Producer, SlotsMut};
 pub use ring::{AnyRing, Ring, RingBuilder};
 pub use rows::{
     Column, ColumnDef, ColumnHandle, ColumnType, DeltaWidth, FixedBytes, PushError, RowBatch,

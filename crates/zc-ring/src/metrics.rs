@@ -132,6 +132,15 @@ impl ProducerStats {
     }
 }
 
+impl ProducerStats {
+    /// As [`published`](Self::published), where there may be several producers.
+    #[inline]
+    pub(crate) fn published_by_one_of_many(&self, rows: u64) {
+        let bucket = (u64::BITS - rows.leading_zeros()) as usize;
+        self.batch_size[bucket].fetch_add(1, Ordering::Relaxed);
+    }
+}
+
 /// Reads every counter of the ring.
 pub(crate) fn snapshot(sequencer: &Sequencer) -> RingMetrics {
     let places = sequencer.gate.places();
@@ -154,7 +163,9 @@ pub(crate) fn snapshot(sequencer: &Sequencer) -> RingMetrics {
     let head = sequencer.head();
     let stats = &sequencer.stats;
     RingMetrics {
-        published: head.wrapping_sub(sequencer.initial),
+        published: head
+            .wrapping_sub(sequencer.initial)
+            .wrapping_sub(sequencer.voids.total()),
         head,
         capacity: sequencer.capacity,
         consumers,

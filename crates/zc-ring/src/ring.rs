@@ -13,7 +13,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes};
 use crate::consumer::{Consumer, ConsumerOptions, Copies, OnLag, Reader};
 use crate::error::{BuildError, JoinError, ProducerError};
 use crate::metrics::{self, RingMetrics};
-use crate::producer::Producer;
+use crate::producer::{MultiProducer, Producer};
 use crate::sequencer::{Sequencer, Source};
 use crate::slots::Slots;
 
@@ -92,12 +92,33 @@ impl<T> AnyRing<T> {
         self.join(options, None)
     }
 
-    /// Makes the producer.
+    /// Makes the one producer, which publishes with plain stores.
     ///
     /// # Errors
-    /// [`ProducerError::Taken`] while there is one.
+    /// [`ProducerError::Taken`] while there is one, or several of the other kind.
     pub fn producer(&self) -> Result<Producer<T>, ProducerError> {
         Producer::new(&self.sequencer, &self.slots)
+    }
+
+    /// Makes one of several producers; clone it, or call this again, for more.
+    ///
+    /// # Panics
+    /// While a single [`Producer`] lives; [`try_multi_producer`](Self::try_multi_producer) does
+    /// not.
+    #[must_use]
+    pub fn multi_producer(&self) -> MultiProducer<T> {
+        match self.try_multi_producer() {
+            Ok(producer) => producer,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// As [`multi_producer`](Self::multi_producer).
+    ///
+    /// # Errors
+    /// [`ProducerError::Taken`] while a single [`Producer`] lives.
+    pub fn try_multi_producer(&self) -> Result<MultiProducer<T>, ProducerError> {
+        MultiProducer::new(&self.sequencer, &self.slots)
     }
 
     /// Number of slots.

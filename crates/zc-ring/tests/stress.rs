@@ -329,3 +329,60 @@ fn a_stream_goes_on_behind_rows_it_missed() -> Result {
     assert_eq!(rows, [Err(RecvError::Lagged { missed: 3 }), Ok(3), Ok(4)]);
     Ok(())
 }
+
+#[test]
+fn several_producers_keep_each_its_own_order() -> Result {
+    const PRODUCERS: u64 = 3;
+    const ROWS: u64 = 3_000;
+    for on_lag in [OnLag::Block, OnLag::Lossy] {
+        let ring = Ring::<u64>::builder(16).build()?;
+        let mut consumer = ring.consumer(ConsumerOptions {
+            on_lag,
+            ..Default::default()
+        })?;
+        let producer = ring.multi_producer();
+        drop(ring);
+        let publishers: Vec<_> = (0..PRODUCERS)
+            .map(|id| {
+                let mut producer = producer.clone();
+                thread::spawn(move || {
+                    for n in 0..ROWS {
+                        if n % 100 == 99 {
+                            let fail = std::panic::AssertUnwindSafe(|| {
+                                producer.publish(|_| std::panic::resume_unwind(Box::new(())))
+                            });
+                            assert!(std::panic::catch_unwind(fail).is_err());
+                        }
+                        producer.publish(|slot| *slot = id * ROWS + n);
+                    }
+                })
+            })
+            .collect();
+        drop(producer);
+        let (mut next, mut seen, mut lost) = ([0; PRODUCERS as usize], 0, 0);
+        loop {
+            match consumer.recv_timeout(LONG) {
+                Poll::Rows(batch) => {
+                    for row in &batch {
+                        let (id, n) = ((row / ROWS) as usize, row % ROWS);
+                        assert!(n == next[id] || (lost > 0 && n > next[id]));
+                        next[id] = n + 1;
+                        seen += 1;
+                    }
+                }
+                Poll::Lagged { missed } => lost += missed,
+                Poll::Closed => break,
+                other => panic!("{other:?}"),
+            }
+        }
+        for publisher in publishers {
+            publisher.join().unwrap();
+        }
+        match on_lag {
+            OnLag::Block => assert_eq!((seen, lost), (PRODUCERS * ROWS, 0)),
+            // Voids among the rows it missed count too.
+            _ => assert!(seen + lost >= PRODUCERS * ROWS),
+        }
+    }
+    Ok(())
+}

@@ -120,13 +120,26 @@ impl ReadState {
             return Poll::Evicted;
         }
         let mut ready = self.ready();
-        if ready == 0 {
-            let is_closed = sequencer.is_closed();
-            let head = sequencer.head();
-            self.seen = self.bound(head);
-            ready = self.ready();
-            if ready == 0 && is_closed && head == self.next {
-                return Poll::Closed;
+        loop {
+            if ready == 0 {
+                let is_closed = sequencer.is_closed();
+                let head = sequencer.head();
+                self.seen = self.bound(head);
+                ready = self.ready();
+                if ready == 0 && is_closed && head == self.next {
+                    return Poll::Closed;
+                }
+            }
+            match sequencer.voids.first_within(self.next, ready) {
+                None => break,
+                Some((0, void)) => {
+                    self.skip(sequencer, void);
+                    ready = self.ready();
+                }
+                Some((rows, _)) => {
+                    ready = rows;
+                    break;
+                }
             }
         }
         match usize::try_from(ready).unwrap_or(usize::MAX).min(limit) {

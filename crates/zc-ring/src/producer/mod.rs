@@ -1,5 +1,7 @@
-//! The producing side: [`Producer`], which there is one of, and the [slots](SlotsMut) it fills.
+//! The producing side: the one [`Producer`], or several [`MultiProducer`]s, and the
+//! [slots](SlotsMut) they fill.
 
+mod multi;
 mod scratch;
 mod slots_mut;
 
@@ -9,6 +11,7 @@ use std::time::Duration;
 use zc_core::ledger;
 use zc_core::sync::Arc;
 
+pub use multi::MultiProducer;
 pub use slots_mut::SlotsMut;
 
 use crate::consumer::deadline;
@@ -167,9 +170,13 @@ impl<T> Producer<T> {
         }
         writer.begin(rows);
         if writer.shared() {
-            scratch.fill(writer, slots, rows, |rows| {
-                fill(SlotsMut::new([rows, &mut []]));
-            });
+            // SAFETY: this is the writer, the rows are reserved and begun, and the licence is
+            // shared.
+            unsafe {
+                scratch.fill(slots, sequence, rows, |rows| {
+                    fill(SlotsMut::new([rows, &mut []]));
+                });
+            }
         } else {
             // SAFETY: this is the writer, and the rows are reserved; the licence is not shared.
             fill(SlotsMut::new(unsafe { slots.write(sequence, rows) }));

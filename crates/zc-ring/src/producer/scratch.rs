@@ -13,7 +13,6 @@ use std::ptr;
 
 use zc_core::ledger;
 
-use crate::sequencer::Writer;
 use crate::slots::Slots;
 
 /// A buffer for the rows of one batch.
@@ -26,16 +25,18 @@ impl<T> Scratch<T> {
         Self { rows: Vec::new() }
     }
 
-    /// Has `fill` fill the slots of the next `rows` rows, which are reserved and begun.
-    pub(super) fn fill(
+    /// Has `fill` fill the slots of `rows` rows from `first` on.
+    ///
+    /// # Safety
+    /// The caller is the writer of these rows: its licence covers them and is shared (I1), and they
+    /// have been announced.
+    pub(super) unsafe fn fill(
         &mut self,
-        writer: &Writer,
         slots: &Slots<T>,
+        first: u64,
         rows: usize,
         fill: impl FnOnce(&mut [T]),
     ) {
-        assert!(writer.shared(), "I1");
-        let first = writer.next();
         self.rows.clear();
         self.rows.reserve_exact(rows);
         let buffer: *mut T = self.rows.as_mut_ptr().cast();
@@ -51,8 +52,7 @@ impl<T> Scratch<T> {
         let staged = unsafe { std::slice::from_raw_parts_mut(buffer, rows) };
         fill(staged);
         for (index, row) in staged.iter().enumerate() {
-            // SAFETY: plain data (I1); this is the writer, the rows are reserved, and `begin` has
-            // announced them.
+            // SAFETY: plain data (I1), and the caller's promise.
             unsafe { slots.store(first.wrapping_add(index as u64), row) };
         }
         ledger::copied("ring.publish_shared", rows * size_of::<T>());

@@ -30,6 +30,8 @@ use std::time::Duration;
 
 use zc_core::sync::{Arc, Mutex, seeded};
 
+use super::Sequencer;
+use super::multi::Multi;
 use super::place::Place;
 use crate::consumer::{ConsumerId, ConsumerOptions, OnLag, Start};
 use crate::error::{JoinError, ProducerError};
@@ -56,9 +58,14 @@ struct State {
 }
 
 /// Who holds the producing side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ProducerKind {
+#[derive(Debug)]
+enum ProducerKind {
     Single,
+    /// So many handles.
+    Multi {
+        multi: Arc<Multi>,
+        handles: usize,
+    },
 }
 
 /// The gate's answer to a producer.
@@ -113,7 +120,7 @@ impl Gate {
     /// Rows that the slowest gating place leaves free in front of `next`.
     fn free(&self, places: &[Arc<Place>], next: u64) -> u64 {
         let gating = places.iter().filter(|place| place.gates());
-        let lag = gating.map(|place| next.wrapping_sub(place.cursor())).max();
+        let lag = gating.map(|place| lag(place, next)).max();
         self.capacity - lag.unwrap_or(0).min(self.capacity)
     }
 
@@ -127,7 +134,7 @@ impl Gate {
     ) -> Option<Duration> {
         let mut soonest = None;
         for place in places.iter().filter(|place| place.gates()) {
-            let lag = next.wrapping_sub(place.cursor());
+            let lag = lag(place, next);
             let in_the_way = self.capacity - lag.min(self.capacity) < n;
             match place.policy {
                 OnLag::Evict { rows, after } if in_the_way && lag >= rows => {
@@ -200,11 +207,11 @@ impl Gate {
     }
 
     /// Takes the producing side, if it is free.
-    pub(crate) fn take_producer(&self, kind: ProducerKind) -> Result<(), ProducerError> {
+    pub(crate) fn take_producer(&self) -> Result<(), ProducerError> {
         let mut state = self.state.lock();
         match state.producer {
-            None => state.producer = Some(kind),
-            Some(ProducerKind::Single) => return Err(ProducerError::Taken),
+            None => state.producer = Some(ProducerKind::Single),
+            Some(_) => return Err(ProducerError::Taken),
         }
         Ok(())
     }
@@ -218,8 +225,96 @@ impl Gate {
         state.bound = touched;
     }
 
+    /// Takes the producing side for several, or joins those who have it.
+    pub(crate) fn take_multi(&self, sequencer: &Sequencer) -> Result<Arc<Multi>, ProducerError> {
+        let mut state = self.state.lock();
+        match &mut state.producer {
+            Some(ProducerKind::Single) => Err(ProducerError::Taken),
+            Some(ProducerKind::Multi { multi, handles }) => {
+                *handles += 1;
+                Ok(Arc::clone(multi))
+            }
+            None => {
+                let next = sequencer.head();
+                sequencer.store_claim(next);
+                let multi = Arc::new(Multi::new(sequencer.capacity, next));
+                state.producer = Some(ProducerKind::Multi {
+                    multi: Arc::clone(&multi),
+                    handles: 1,
+                });
+                Ok(multi)
+            }
+        }
+    }
+
+    /// One handle more of several.
+    pub(crate) fn add_multi(&self) {
+        if let Some(ProducerKind::Multi { handles, .. }) = &mut self.state.lock().producer {
+            *handles += 1;
+        }
+    }
+
+    /// One handle less of several. With the last one the producing side is free, and what is left
+    /// of the licence is given back.
+    pub(crate) fn release_multi(&self, sequencer: &Sequencer) {
+        let mut state = self.state.lock();
+        if let Some(ProducerKind::Multi { handles, .. }) = &mut state.producer {
+            *handles -= 1;
+            if *handles == 0 {
+                state.producer = None;
+                state.licence = sequencer.claim();
+                state.bound = state.licence;
+            }
+        }
+    }
+
+    /// As [`ask`](Self::ask), for rows that several producers claim from `claim`.
+    pub(crate) fn ask_multi(
+        &self,
+        sequencer: &Sequencer,
+        multi: &Multi,
+        n: u64,
+        blocked: Duration,
+    ) -> Licence {
+        let mut state = self.state.lock();
+        // The head first: whoever moved it there had claimed up to there before.
+        let head = sequencer.head();
+        let next = sequencer.claim();
+        let until = state.licence;
+        let shared = state.places.iter().any(|place| place.copies());
+        // Somebody else may have asked meanwhile.
+        if (until.wrapping_sub(next) as i64) < n as i64 {
+            // A slot is not claimed again before it is published (M2).
+            let unpublished = next.wrapping_sub(head);
+            let free = |places: &[Arc<Place>]| {
+                let in_flight = self.capacity.saturating_sub(unpublished);
+                self.free(places, next).min(in_flight)
+            };
+            if free(&state.places) < n {
+                let evict_in = self.evict(&state.places, next, n, blocked);
+                if free(&state.places) < n {
+                    return Licence::Full { evict_in };
+                }
+            }
+            let free = free(&state.places);
+            state.licence = next.wrapping_add(free.min(n.max(self.step)));
+            state.bound = state.licence;
+            multi.grant(state.licence, shared);
+        }
+        Licence::Granted {
+            until: state.licence,
+            shared,
+        }
+    }
+
     /// The listed places, in order of joining.
     pub(crate) fn places(&self) -> Vec<Arc<Place>> {
         self.state.lock().places.clone()
     }
+}
+
+/// How far `place` is behind `next`; 0 where rows claimed since `next` was read have been published
+/// and read already.
+fn lag(place: &Place, next: u64) -> u64 {
+    (next.wrapping_sub(place.cursor()) as i64).max(0) as u64
 }

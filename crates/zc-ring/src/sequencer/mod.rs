@@ -14,7 +14,8 @@
 //! * each consumer's cursor, in its [`Place`](place::Place): the next sequence it will read.
 //!   Written with Release after the reads; the producer loads it with Acquire before it overwrites
 //!   (edge `ring.consume`).
-//! * `claim`: the end of the range being overwritten right now, for readers of validated copies.
+//! * `claim`: the end of the range being overwritten right now, for readers of validated copies;
+//!   with several producers also what they claim rows from.
 //!   Stored before the first word of a row changes. A reader that copied a changed word has
 //!   synchronised with its writer through that word (edge `ring.word`) and therefore sees `claim`.
 //! * `closed`: every producer and every ring handle are gone (edge `ring.close`).
@@ -27,11 +28,14 @@
 //!
 //! * **S1** `head` only grows, and a row before it is complete and does not change until every
 //!   gating consumer has passed it (G1–G3 in [`gate`]).
-//! * **S2** At most one [`Writer`] exists, so that it alone stores `head` and `claim`.
+//! * **S2** Either one [`Writer`] exists, which alone stores `head` and `claim`, or any number of
+//!   [`MultiWriter`]s, which move both by compare-and-swap.
 
 pub(crate) mod gate;
+mod multi;
 pub(crate) mod place;
 mod single;
+pub(crate) mod voids;
 
 use crossbeam_utils::CachePadded;
 use zc_core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -41,8 +45,10 @@ use zc_core::wait::{WaitList, WaitStrategy};
 use crate::error::BuildError;
 use crate::metrics::ProducerStats;
 use gate::Gate;
+pub(crate) use multi::{Claim, MultiWriter};
 use place::Place;
 pub(crate) use single::Writer;
+use voids::Voids;
 
 /// The shared state of one ring, without its rows.
 #[derive(Debug)]
@@ -58,6 +64,7 @@ pub(crate) struct Sequencer {
     pub(crate) data: WaitList,
     pub(crate) space: WaitList,
     pub(crate) stats: CachePadded<ProducerStats>,
+    pub(crate) voids: Voids,
 }
 
 impl Sequencer {
@@ -81,6 +88,7 @@ impl Sequencer {
             data: WaitList::new(),
             space: WaitList::new(),
             stats: CachePadded::default(),
+            voids: Voids::new(capacity as u64, initial),
         }))
     }
 
@@ -114,6 +122,26 @@ impl Sequencer {
     fn store_head(&self, head: u64) {
         self.head
             .store(head, edge("ring.publish", Ordering::Release));
+        self.head_moved();
+    }
+
+    /// Moves the head from `from` to `to` unless somebody else has moved it: then where it is now.
+    #[inline]
+    fn move_head(&self, from: u64, to: u64) -> Result<(), u64> {
+        // Acquire as well: it hands on what the producers of all rows so far have published.
+        let order = edge("ring.publish", Ordering::AcqRel);
+        match self
+            .head
+            .compare_exchange(from, to, order, Ordering::Acquire)
+        {
+            Ok(_) => Ok(()),
+            Err(now) => Err(now),
+        }
+    }
+
+    /// Wakes the consumers.
+    #[inline]
+    fn head_moved(&self) {
         if !seeded("ring.wake_consumers") {
             self.data.notify_all();
         }

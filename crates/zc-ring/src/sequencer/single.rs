@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use zc_core::sync::Arc;
 
-use super::gate::{Licence, ProducerKind};
+use super::gate::Licence;
 use super::place::bump;
 use super::{Sequencer, Source};
 use crate::error::ProducerError;
@@ -47,7 +47,7 @@ struct State {
 
 impl Writer {
     pub(crate) fn new(sequencer: &Arc<Sequencer>) -> Result<Self, ProducerError> {
-        sequencer.gate.take_producer(ProducerKind::Single)?;
+        sequencer.gate.take_producer()?;
         let next = sequencer.head();
         Ok(Self {
             sequencer: Arc::clone(sequencer),
