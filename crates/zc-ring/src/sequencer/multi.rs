@@ -269,6 +269,10 @@ impl MultiWriter {
         }
         if moved {
             self.sequencer.head_moved();
+            // The head holds claims back as well (M2).
+            if !seeded("ring.wake_claimers") {
+                self.sequencer.space.notify_all();
+            }
         }
     }
 }
