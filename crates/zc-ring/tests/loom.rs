@@ -356,3 +356,25 @@ fn two_producers_never_claim_a_slot_twice() {
         assert_eq!(late.poll(1).rows().unwrap()[0], 2);
     });
 }
+
+#[test]
+fn a_claimer_sees_what_the_one_who_renewed_the_licence_saw() {
+    model(|| {
+        let ring = ring(1);
+        let mut consumer = ring.consumer(ConsumerOptions::default()).unwrap();
+        let mut one = ring.multi_producer();
+        let mut two = one.clone();
+        one.publish(|slot| *slot = 10);
+        let reader = thread::spawn(move || {
+            read(&mut consumer);
+            consumer
+        });
+        // Either may claim what the other's look at the consumer has made free.
+        let other = thread::spawn(move || two.try_publish(|slot| *slot = 11).is_ok());
+        let mine = one.try_publish(|slot| *slot = 11).is_ok();
+        let theirs = other.join().unwrap();
+        let mut consumer = reader.join().unwrap();
+        assert!(!(mine && theirs));
+        assert_eq!(read(&mut consumer), u64::from(mine || theirs));
+    });
+}
