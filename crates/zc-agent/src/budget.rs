@@ -14,8 +14,9 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
+use std::sync::Arc;
 use zc_core::sync::atomic::{AtomicBool, Ordering};
-use zc_core::sync::{Arc, seeded};
+use zc_core::sync::seeded;
 
 use crate::error::{BufferError, ManagerError};
 use crate::group::lease::Lease;
@@ -76,7 +77,9 @@ impl Line {
     }
 
     fn find(&self, ticket: u64) -> Option<usize> {
-        self.waiting.binary_search_by_key(&ticket, |waiter| waiter.ticket).ok()
+        self.waiting
+            .binary_search_by_key(&ticket, |waiter| waiter.ticket)
+            .ok()
     }
 }
 
@@ -90,7 +93,11 @@ pub(crate) enum Attempt {
 
 impl Shared {
     /// Reserves at once, or with `wait` takes a place in line.
-    pub(crate) fn attempt(self: &Arc<Self>, request: &Request, wait: bool) -> Result<Attempt, BufferError> {
+    pub(crate) fn attempt(
+        self: &Arc<Self>,
+        request: &Request,
+        wait: bool,
+    ) -> Result<Attempt, BufferError> {
         if let Request::Next { size } = *request {
             if let Some(lease) = self.reserve_fast(size) {
                 return Ok(Attempt::Got(lease));
@@ -165,7 +172,12 @@ impl Shared {
     }
 
     /// Makes the reservation if that is possible now.
-    fn admit(self: &Arc<Self>, core: &mut Core, request: &Request, after: &mut After) -> Result<Option<Lease>, BufferError> {
+    fn admit(
+        self: &Arc<Self>,
+        core: &mut Core,
+        request: &Request,
+        after: &mut After,
+    ) -> Result<Option<Lease>, BufferError> {
         self.check_open(core)?;
         let (size, again) = match request {
             Request::Next { size } => {
@@ -176,7 +188,12 @@ impl Shared {
                 self.seal_open(core, SealedBy::Pressure, after);
                 (*size, None)
             }
-            Request::Again { id, offset, size, taken } => {
+            Request::Again {
+                id,
+                offset,
+                size,
+                taken,
+            } => {
                 if taken.load(Ordering::Relaxed) {
                     let reservation_id = *id;
                     return Err(ManagerError::AlreadyRetried { reservation_id }.into());
@@ -229,7 +246,9 @@ impl Future for Turn {
     type Output = Result<Lease, BufferError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let ticket = self.ticket.expect("a future is not polled after it was ready");
+        let ticket = self
+            .ticket
+            .expect("a future is not polled after it was ready");
         // Cloned outside of the lock: a clone is somebody else's code.
         let waker = cx.waker().clone();
         let served = self.shared.with_core(|core, after| {
@@ -238,7 +257,9 @@ impl Future for Turn {
                 return Some(served);
             }
             let at = core.waiters.find(ticket)?;
-            after.stale.extend(core.waiters.waiting[at].waker.replace(waker));
+            after
+                .stale
+                .extend(core.waiters.waiting[at].waker.replace(waker));
             None
         });
         match served {

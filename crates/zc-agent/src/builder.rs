@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use zc_core::sync::Arc;
+use std::sync::Arc;
 
 use crate::error::BuildError;
 use crate::group::cursor::{Limits, MAX_SLAB, MAX_SLOTS};
@@ -133,7 +133,9 @@ impl ManagerBuilder {
     /// to be called inside a tokio runtime.
     pub fn spawn(self) -> Result<(ZeroCopyHandle, Groups, Failures), BuildError> {
         let smaller = |budget: usize| budget.clamp(1, DEFAULT_GROUP);
-        let line = self.min_group.unwrap_or_else(|| self.budget.map_or(DEFAULT_GROUP, smaller));
+        let line = self
+            .min_group
+            .unwrap_or_else(|| self.budget.map_or(DEFAULT_GROUP, smaller));
         in_range("min_group_commit_size", line, 1, MAX_GROUP)?;
         in_range("max_reservation", self.max_reservation, 1, MAX_SLAB)?;
         in_range("adopt_threshold", self.adopt_threshold, 1, usize::MAX)?;
@@ -148,7 +150,10 @@ impl ManagerBuilder {
             });
         }
         let runtime = tokio::runtime::Handle::try_current().ok();
-        for (option, duration) in [("linger", self.linger), ("abandon_after", self.abandon_after)] {
+        for (option, duration) in [
+            ("linger", self.linger),
+            ("abandon_after", self.abandon_after),
+        ] {
             match duration {
                 Some(Duration::ZERO) => return Err(BuildError::ZeroDuration { option }),
                 Some(_) if runtime.is_none() => return Err(BuildError::NoRuntime { option }),

@@ -61,7 +61,9 @@ pub enum BufferError {
     },
     /// There is no room now: the memory budget, the queue of complete groups, or the line of those
     /// who wait is full.
-    #[error("no room for a reservation of {size} bytes now (budget: {used} of {budget} bytes used)")]
+    #[error(
+        "no room for a reservation of {size} bytes now (budget: {used} of {budget} bytes used)"
+    )]
     Full {
         /// Bytes asked for.
         size: usize,
@@ -136,7 +138,9 @@ pub enum ManagerError {
         actual: usize,
     },
     /// The chunk reaches past the end of the reservation, or over bytes that are there already.
-    #[error("reservation {reservation_id}: {len} bytes at {relative} overlap others or pass the end at {size}")]
+    #[error(
+        "reservation {reservation_id}: {len} bytes at {relative} overlap others or pass the end at {size}"
+    )]
     SubmitRangeInvalid {
         /// The reservation.
         reservation_id: ReservationId,
@@ -172,7 +176,7 @@ pub enum ManagerError {
 /// A commit that did not happen. Gives the agent back where there still is one.
 pub struct CommitError<A> {
     pub(crate) agent: Option<A>,
-    pub(crate) source: ManagerError,
+    pub(crate) source: Box<ManagerError>,
 }
 
 impl<A> CommitError<A> {
@@ -204,14 +208,14 @@ impl<A> fmt::Display for CommitError<A> {
 
 impl<A> std::error::Error for CommitError<A> {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.source)
+        Some(&*self.source)
     }
 }
 
 impl<A> From<CommitError<A>> for BufferError {
     /// Drops the agent, which fails its reservation.
     fn from(error: CommitError<A>) -> Self {
-        Self::Manager(error.source)
+        Self::Manager(*error.source)
     }
 }
 
@@ -219,7 +223,7 @@ impl<A> From<CommitError<A>> for BufferError {
 pub struct SubmitError {
     pub(crate) agent: Option<SingleAgent>,
     pub(crate) bytes: Option<Bytes>,
-    pub(crate) source: ManagerError,
+    pub(crate) source: Box<ManagerError>,
 }
 
 impl SubmitError {
@@ -254,13 +258,13 @@ impl fmt::Display for SubmitError {
 
 impl std::error::Error for SubmitError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.source)
+        Some(&*self.source)
     }
 }
 
 impl From<SubmitError> for BufferError {
     /// Drops the agent, which fails its reservation, and the bytes.
     fn from(error: SubmitError) -> Self {
-        Self::Manager(error.source)
+        Self::Manager(*error.source)
     }
 }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use std::sync::Arc;
 use zc_core::Frozen;
-use zc_core::sync::Arc;
 use zc_core::sync::atomic::AtomicBool;
 
 use crate::budget::Request;
@@ -61,7 +61,14 @@ impl FailedReservationInfo {
 
 impl PartialEq for FailedReservationInfo {
     fn eq(&self, other: &Self) -> bool {
-        (self.manager, self.id, self.group_id, self.offset, self.size) == (other.manager, other.id, other.group_id, other.offset, other.size)
+        (self.manager, self.id, self.group_id, self.offset, self.size)
+            == (
+                other.manager,
+                other.id,
+                other.group_id,
+                other.offset,
+                other.size,
+            )
             && self.reason == other.reason
     }
 }
@@ -110,6 +117,9 @@ impl FailedGroupData {
     /// Missing bytes in this report.
     #[must_use]
     pub fn failed_len(&self) -> usize {
-        self.failed_reservations.iter().map(|failed| failed.size).sum()
+        self.failed_reservations
+            .iter()
+            .map(|failed| failed.size)
+            .sum()
     }
 }

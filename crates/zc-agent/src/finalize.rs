@@ -13,7 +13,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
-use zc_core::sync::Arc as SharedArc;
 use zc_core::sync::seeded;
 
 use crate::error::BufferError;
@@ -61,7 +60,10 @@ enum Stage {
     #[default]
     Open,
     /// `revoke`: agents that exist are revoked. `abort`: nothing more is delivered.
-    Finalizing { revoke: bool, abort: bool },
+    Finalizing {
+        revoke: bool,
+        abort: bool,
+    },
     Done(Arc<FinalizeResult>),
 }
 
@@ -100,7 +102,12 @@ impl Life {
 
 impl Shared {
     /// Begins to finalize, or does so with more force than before.
-    pub(crate) fn begin_finalize(self: &SharedArc<Self>, core: &mut Core, mode: FinalizeMode, after: &mut After) {
+    pub(crate) fn begin_finalize(
+        self: &Arc<Self>,
+        core: &mut Core,
+        mode: FinalizeMode,
+        after: &mut After,
+    ) {
         let (revoke, abort) = match mode {
             FinalizeMode::Drain { .. } => (false, false),
             FinalizeMode::SealNow => (true, false),
@@ -108,7 +115,10 @@ impl Shared {
         };
         match &mut core.life.stage {
             Stage::Done(_) => return,
-            Stage::Finalizing { revoke: r, abort: a } => {
+            Stage::Finalizing {
+                revoke: r,
+                abort: a,
+            } => {
                 *r |= revoke;
                 *a |= abort;
             }
@@ -121,13 +131,13 @@ impl Shared {
     }
 
     /// Revokes what had not been seen when it should have been.
-    pub(crate) fn revoke_unseen(self: &SharedArc<Self>, core: &mut Core, after: &mut After) {
+    pub(crate) fn revoke_unseen(self: &Arc<Self>, core: &mut Core, after: &mut After) {
         if std::mem::take(&mut core.unseen) {
             self.revoke_all(core, after);
         }
     }
 
-    fn revoke_all(self: &SharedArc<Self>, core: &mut Core, after: &mut After) {
+    fn revoke_all(self: &Arc<Self>, core: &mut Core, after: &mut After) {
         if !core.life.revokes() || seeded("agent.revoke_on_finalize") {
             return;
         }
@@ -164,10 +174,16 @@ impl Shared {
     }
 
     /// Begins to finalize and waits for the report. Dropping it stops the waiting, not the end.
-    pub(crate) async fn finalize(self: &SharedArc<Self>, mode: FinalizeMode) -> Result<Arc<FinalizeResult>, BufferError> {
+    pub(crate) async fn finalize(
+        self: &Arc<Self>,
+        mode: FinalizeMode,
+    ) -> Result<Arc<FinalizeResult>, BufferError> {
         let mut timer = Timer::default();
         let mut deadline = None;
-        if let FinalizeMode::Drain { deadline: Some(after) } = mode {
+        if let FinalizeMode::Drain {
+            deadline: Some(after),
+        } = mode
+        {
             timer.check(&self.config.runtime)?;
             // A deadline past what the clock can tell is none.
             deadline = Instant::now().checked_add(after);
@@ -200,7 +216,7 @@ impl Shared {
 
 /// One that waits for the report.
 struct Waiting<'a> {
-    shared: &'a SharedArc<Shared>,
+    shared: &'a Arc<Shared>,
     id: Option<u64>,
 }
 

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use zc_core::sync::atomic::Ordering;
-use zc_core::sync::{Arc as SharedArc, Parker, Unparker, block_on, edge};
+use zc_core::sync::{Parker, Unparker, block_on, edge};
 
 use crate::agent::SubmitAgent;
 use crate::budget::{Attempt, Request, Turn};
@@ -24,11 +24,11 @@ use crate::types::{FinalizeMode, GroupId, GroupState, SealedBy};
 /// The writers' end of a manager. Clones share it; when the last one is dropped, the manager
 /// finalizes as by [`FinalizeMode::SealNow`].
 pub struct ZeroCopyHandle {
-    shared: SharedArc<Shared>,
+    shared: Arc<Shared>,
 }
 
 impl ZeroCopyHandle {
-    pub(crate) fn new(shared: SharedArc<Shared>) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
         Self { shared }
     }
 
@@ -63,7 +63,11 @@ impl ZeroCopyHandle {
     /// # Errors
     /// As there, and [`Timeout`](BufferError::Timeout); [`NoRuntime`](BufferError::NoRuntime)
     /// outside of a tokio runtime.
-    pub async fn reserve_writer_timeout(&self, size: NonZeroUsize, timeout: Duration) -> Result<SubmitAgent, BufferError> {
+    pub async fn reserve_writer_timeout(
+        &self,
+        size: NonZeroUsize,
+        timeout: Duration,
+    ) -> Result<SubmitAgent, BufferError> {
         let size = size.get();
         let mut timer = Timer::default();
         let runtime = &self.shared.config.runtime;
@@ -76,7 +80,12 @@ impl ZeroCopyHandle {
                 return Poll::Ready(result);
             }
             match deadline {
-                Some(at) => timer.poll_at(runtime, at, cx).map(|()| Err(BufferError::Timeout { size, after: timeout })),
+                Some(at) => timer.poll_at(runtime, at, cx).map(|()| {
+                    Err(BufferError::Timeout {
+                        size,
+                        after: timeout,
+                    })
+                }),
                 None => Poll::Pending,
             }
         })
@@ -96,12 +105,18 @@ impl ZeroCopyHandle {
     ///
     /// # Errors
     /// As there, and [`Timeout`](BufferError::Timeout).
-    pub fn blocking_reserve_writer_timeout(&self, size: NonZeroUsize, timeout: Duration) -> Result<SubmitAgent, BufferError> {
+    pub fn blocking_reserve_writer_timeout(
+        &self,
+        size: NonZeroUsize,
+        timeout: Duration,
+    ) -> Result<SubmitAgent, BufferError> {
         match Instant::now().checked_add(timeout) {
-            Some(deadline) => park_until(self.reserve_writer(size), deadline).unwrap_or(Err(BufferError::Timeout {
-                size: size.get(),
-                after: timeout,
-            })),
+            Some(deadline) => park_until(self.reserve_writer(size), deadline).unwrap_or(Err(
+                BufferError::Timeout {
+                    size: size.get(),
+                    after: timeout,
+                },
+            )),
             None => self.blocking_reserve_writer(size),
         }
     }
@@ -138,7 +153,8 @@ impl ZeroCopyHandle {
     /// # Errors
     /// None without a deadline; the result has room for what later versions may report.
     pub async fn finalize(self) -> Result<Arc<FinalizeResult>, BufferError> {
-        self.finalize_with(FinalizeMode::Drain { deadline: None }).await
+        self.finalize_with(FinalizeMode::Drain { deadline: None })
+            .await
     }
 
     /// As [`finalize`](Self::finalize), with a choice what becomes of agents that exist. A later
@@ -147,7 +163,10 @@ impl ZeroCopyHandle {
     /// # Errors
     /// [`BufferError::NoRuntime`] if there is a deadline and no tokio runtime; nothing has begun
     /// then.
-    pub async fn finalize_with(self, mode: FinalizeMode) -> Result<Arc<FinalizeResult>, BufferError> {
+    pub async fn finalize_with(
+        self,
+        mode: FinalizeMode,
+    ) -> Result<Arc<FinalizeResult>, BufferError> {
         self.shared.finalize(mode).await
     }
 
@@ -165,12 +184,24 @@ impl ZeroCopyHandle {
                 return None;
             }
             let parked = core.parked.values().flatten();
-            if core.ready.iter().chain(parked).any(|group| group.group_id == group_id) {
+            if core
+                .ready
+                .iter()
+                .chain(parked)
+                .any(|group| group.group_id == group_id)
+            {
                 return Some(GroupState::Complete);
             }
-            let slot = core.sides.iter().position(|side| side.live && !side.complete && side.group_id == group_id);
+            let slot = core
+                .sides
+                .iter()
+                .position(|side| side.live && !side.complete && side.group_id == group_id);
             Some(slot.map_or(GroupState::Delivered, |slot| {
-                let is_sealed = self.shared.slots[slot].progress.peek().sealed_len().is_some();
+                let is_sealed = self.shared.slots[slot]
+                    .progress
+                    .peek()
+                    .sealed_len()
+                    .is_some();
                 core.sides[slot].state(is_sealed)
             }))
         })
@@ -180,7 +211,11 @@ impl ZeroCopyHandle {
         let lease: Lease = match self.shared.attempt(&request, true)? {
             Attempt::Got(lease) => lease,
             Attempt::Wait(Some(ticket)) => Turn::new(self.shared.clone(), ticket).await?,
-            Attempt::Wait(None) => return Err(self.shared.peek_core(|core| self.shared.full(core, request.size()))),
+            Attempt::Wait(None) => {
+                return Err(self
+                    .shared
+                    .peek_core(|core| self.shared.full(core, request.size())));
+            }
         };
         Ok(SubmitAgent::new(lease))
     }
@@ -201,7 +236,8 @@ impl Drop for ZeroCopyHandle {
         if self.shared.handles.fetch_sub(1, order) == 1 {
             self.shared.with_core(|core, after| {
                 if core.life.is_open() {
-                    self.shared.begin_finalize(core, FinalizeMode::SealNow, after);
+                    self.shared
+                        .begin_finalize(core, FinalizeMode::SealNow, after);
                 }
             });
         }

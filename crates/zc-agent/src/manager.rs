@@ -20,11 +20,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
+use std::sync::Arc;
 use zc_core::Frozen;
 use zc_core::RegionPool;
+use zc_core::sync::Mutex;
 use zc_core::sync::atomic::{AtomicUsize, Ordering};
 use zc_core::sync::unmodelled::AtomicU64 as PlainU64;
-use zc_core::sync::{Arc, Mutex};
 
 use crate::budget::Line;
 use crate::builder::ManagerBuilder;
@@ -44,7 +45,6 @@ pub struct Manager;
 
 impl Manager {
     /// Options for a new manager; every one has a default.
-    #[must_use]
     pub fn builder() -> ManagerBuilder {
         ManagerBuilder::new()
     }
@@ -245,7 +245,7 @@ pub(crate) struct After {
     pub(crate) views: Vec<Frozen<u8>>,
     pub(crate) groups: Vec<SuccessfulGroupData>,
     pub(crate) failures: Vec<FailedGroupData>,
-    pub(crate) reports: Vec<std::sync::Arc<crate::finalize::FinalizeResult>>,
+    pub(crate) reports: Vec<Arc<crate::finalize::FinalizeResult>>,
     /// Reservations that nobody ever saw.
     pub(crate) retired: Vec<Lease>,
 }

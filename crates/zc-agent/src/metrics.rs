@@ -90,7 +90,11 @@ impl Shared {
             sealed_by_flush: sealed(SealedBy::Flush),
             sealed_by_pressure: sealed(SealedBy::Pressure),
             sealed_by_finalize: sealed(SealedBy::Finalize),
-            groups_incomplete: core.sides.iter().filter(|side| side.live && !side.complete).count(),
+            groups_incomplete: core
+                .sides
+                .iter()
+                .filter(|side| side.live && !side.complete)
+                .count(),
             groups_waiting: core.ready.len() + parked,
             failures_waiting: core.unread_failures,
             waiters: core.waiters.len(),

@@ -5,8 +5,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
+use std::sync::Arc;
 use zc_core::ledger;
-use zc_core::sync::Arc;
 
 use crate::failure::FailedGroupData;
 use crate::group::data::SuccessfulGroupData;
@@ -53,7 +53,8 @@ impl Groups {
 
     /// As [`recv`](Self::recv), for a future that is written by hand.
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Received<SuccessfulGroupData>> {
-        self.inbox.poll(cx, pop_group, |core| &mut core.groups_waker)
+        self.inbox
+            .poll(cx, pop_group, |core| &mut core.groups_waker)
     }
 }
 
@@ -78,7 +79,8 @@ impl Failures {
 
     /// As [`recv`](Self::recv), for a future that is written by hand.
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Received<FailedGroupData>> {
-        self.inbox.poll(cx, pop_failure, |core| &mut core.failures_waker)
+        self.inbox
+            .poll(cx, pop_failure, |core| &mut core.failures_waker)
     }
 }
 

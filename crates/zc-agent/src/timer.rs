@@ -8,9 +8,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
+use std::sync::Arc;
 use tokio::runtime::Handle;
 use tokio::time::{Sleep, sleep_until};
-use zc_core::sync::Arc;
 
 use crate::error::BufferError;
 use crate::manager::{After, Core, Shared};
@@ -30,7 +30,12 @@ impl Timer {
     }
 
     /// Ready once it is `at`.
-    pub(crate) fn poll_at(&mut self, runtime: &Option<Handle>, at: Instant, cx: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll_at(
+        &mut self,
+        runtime: &Option<Handle>,
+        at: Instant,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
         let at = at.into();
         let sleep = self.0.get_or_insert_with(|| {
             let _entered = runtime.as_ref().map(Handle::enter);
@@ -45,7 +50,12 @@ impl Timer {
 
 impl Shared {
     /// Seals the open group if its first byte is old enough; when it will be.
-    pub(crate) fn tick_linger(self: &Arc<Self>, core: &mut Core, now: Instant, after: &mut After) -> Option<Instant> {
+    pub(crate) fn tick_linger(
+        self: &Arc<Self>,
+        core: &mut Core,
+        now: Instant,
+        after: &mut After,
+    ) -> Option<Instant> {
         let linger = self.config.linger?;
         let slot = core.current?;
         if self.cursor.peek().is_closed() {
@@ -63,7 +73,12 @@ impl Shared {
     ///
     /// Reservations carry no time. Instead every look notes how many of them there are by now: they
     /// are at least as old as the note.
-    pub(crate) fn tick_abandon(self: &Arc<Self>, core: &mut Core, now: Instant, after: &mut After) -> Option<Instant> {
+    pub(crate) fn tick_abandon(
+        self: &Arc<Self>,
+        core: &mut Core,
+        now: Instant,
+        after: &mut After,
+    ) -> Option<Instant> {
         let patience = self.config.abandon_after?;
         let mut is_needed = false;
         for slot in 0..core.sides.len() {

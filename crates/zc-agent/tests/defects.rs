@@ -17,7 +17,11 @@ fn small() -> ManagerBuilder {
 async fn d01_a_cancelled_reserve_leaks_no_reservation() {
     // Cancelled before it was served: no trace. Served, and cancelled before it was looked at:
     // the range goes back.
-    let (handle, mut groups, mut failures) = small().max_reservation(100).memory_budget(199).spawn().unwrap();
+    let (handle, mut groups, mut failures) = small()
+        .max_reservation(100)
+        .memory_budget(199)
+        .spawn()
+        .unwrap();
     let mut ranges = Ranges::default();
     for served in [false, true] {
         fill_and_commit(handle.reserve_writer(size(100)).await.unwrap());
@@ -45,7 +49,11 @@ async fn d01_a_cancelled_reserve_leaks_no_reservation() {
 
 #[tokio::test]
 async fn d02_a_cancelled_reserve_keeps_no_complete_group_back() {
-    let (handle, mut groups, _failures) = small().max_reservation(100).memory_budget(199).spawn().unwrap();
+    let (handle, mut groups, _failures) = small()
+        .max_reservation(100)
+        .memory_budget(199)
+        .spawn()
+        .unwrap();
     let agent = handle.reserve_writer(size(60)).await.unwrap();
     let crossing = handle.reserve_writer(size(60)).await.unwrap();
     let mut waiting = Box::pin(handle.reserve_writer(size(60)));
@@ -62,7 +70,10 @@ async fn d03_no_report_of_a_drop_is_lost_however_full_the_queues_are() {
     fill_and_commit(handle.reserve_writer(size(100)).await.unwrap());
     let mut agents = vec![];
     // The queue of groups is full, and that holds back reservations only.
-    assert!(matches!(handle.try_reserve_writer(size(1)), Err(BufferError::Full { .. })));
+    assert!(matches!(
+        handle.try_reserve_writer(size(1)),
+        Err(BufferError::Full { .. })
+    ));
     next(&mut groups).await;
     for _ in 0..50 {
         agents.push(handle.reserve_writer(size(1)).await.unwrap());
@@ -100,7 +111,11 @@ async fn d04_failures_come_at_once_with_their_good_neighbours() {
 
     fill_and_commit(c);
     fill_and_commit(d);
-    let rest = failures.try_recv().expect("when the group is complete").item().unwrap();
+    let rest = failures
+        .try_recv()
+        .expect("when the group is complete")
+        .item()
+        .unwrap();
     assert_eq!(rest.group_id, group);
     assert!(rest.failed_reservations.is_empty());
     assert_eq!(&*rest.group_chunks[&20], &*pattern_bytes(20, 80));
@@ -117,17 +132,29 @@ async fn d05_a_slow_consumer_blocks_reserve_and_nothing_else() {
     }
     let failing = handle.reserve_writer(size(100)).await.unwrap();
     for agent in held {
-        within(agent.into_single_agent().submit_bytes(pattern_bytes(0, 100))).await.unwrap();
+        within(
+            agent
+                .into_single_agent()
+                .submit_bytes(pattern_bytes(0, 100)),
+        )
+        .await
+        .unwrap();
     }
     failing.fail("no");
-    assert!(matches!(handle.try_reserve_writer(size(1)), Err(BufferError::Full { .. })));
+    assert!(matches!(
+        handle.try_reserve_writer(size(1)),
+        Err(BufferError::Full { .. })
+    ));
     let report = within(handle.finalize()).await.unwrap();
     assert!(report.is_empty(), "what is queued can still be received");
     for _ in 0..4 {
         assert_eq!(next(&mut groups).await.len(), 100);
     }
     assert!(groups.recv().await.is_end());
-    assert_eq!(next_failure(&mut failures).await.failed_reservations.len(), 1);
+    assert_eq!(
+        next_failure(&mut failures).await.failed_reservations.len(),
+        1
+    );
     assert!(failures.recv().await.is_end());
 }
 
@@ -137,7 +164,10 @@ async fn d06_a_consumer_that_is_gone_destroys_nothing() {
     fill_and_commit(handle.reserve_writer(size(100)).await.unwrap());
     let granted = handle.reserve_writer(size(50)).await.unwrap();
     drop(groups);
-    assert!(matches!(handle.reserve_writer(size(1)).await, Err(BufferError::ConsumerGone)));
+    assert!(matches!(
+        handle.reserve_writer(size(1)).await,
+        Err(BufferError::ConsumerGone)
+    ));
     fill_and_commit(granted);
     let report = within(handle.finalize()).await.unwrap();
     let mut ranges = Ranges::default();
@@ -157,7 +187,10 @@ async fn d07_finalize_lets_live_agents_commit() {
     let other = handle.clone();
     let mut finalizing = Box::pin(handle.finalize());
     assert!(finalizing.as_mut().now_or_never().is_none());
-    assert!(matches!(other.try_reserve_writer(size(1)), Err(BufferError::Finalizing)));
+    assert!(matches!(
+        other.try_reserve_writer(size(1)),
+        Err(BufferError::Finalizing)
+    ));
     agents.into_iter().for_each(fill_and_commit);
     let report = within(finalizing).await.unwrap();
     assert!(report.is_empty());
@@ -220,7 +253,13 @@ async fn d10_an_idle_agent_does_not_keep_the_end_away() {
     // The agent may still write where nobody looks, and is told when it commits.
     fill(&mut idle);
     let error = idle.commit().unwrap_err();
-    assert!(matches!(error.reason(), ManagerError::Revoked { reason: FailReason::Finalized, .. }));
+    assert!(matches!(
+        error.reason(),
+        ManagerError::Revoked {
+            reason: FailReason::Finalized,
+            ..
+        }
+    ));
     assert!(error.into_agent().is_none());
 }
 
@@ -240,34 +279,70 @@ async fn d11_a_tail_below_the_threshold_leaves() {
 #[tokio::test]
 async fn d12_a_wrong_size_gives_agent_and_bytes_back() {
     let (handle, mut groups, _failures) = small().spawn().unwrap();
-    let agent = handle.reserve_writer(size(100)).await.unwrap().into_single_agent();
+    let agent = handle
+        .reserve_writer(size(100))
+        .await
+        .unwrap()
+        .into_single_agent();
     let wrong = pattern_bytes(0, 99);
     let at = wrong.as_ptr();
     let error = agent.submit_bytes(wrong).await.unwrap_err();
-    assert!(matches!(error.reason(), ManagerError::SubmitSizeIncorrect { expected: 100, actual: 99, .. }));
+    assert!(matches!(
+        error.reason(),
+        ManagerError::SubmitSizeIncorrect {
+            expected: 100,
+            actual: 99,
+            ..
+        }
+    ));
     let (agent, bytes) = error.into_parts();
     assert_eq!(bytes.unwrap().as_ptr(), at);
-    agent.unwrap().submit_bytes(pattern_bytes(0, 100)).await.unwrap();
-    assert_eq!(&*next(&mut groups).await.into_bytes(), &*pattern_bytes(0, 100));
+    agent
+        .unwrap()
+        .submit_bytes(pattern_bytes(0, 100))
+        .await
+        .unwrap();
+    assert_eq!(
+        &*next(&mut groups).await.into_bytes(),
+        &*pattern_bytes(0, 100)
+    );
 }
 
 #[tokio::test]
 async fn d13_a_cancelled_submit_is_never_in_doubt() {
     let (handle, mut groups, mut failures) = small().spawn().unwrap();
     // Not polled: nothing has happened, and the dropped agent is reported.
-    let agent = handle.reserve_writer(size(100)).await.unwrap().into_single_agent();
+    let agent = handle
+        .reserve_writer(size(100))
+        .await
+        .unwrap()
+        .into_single_agent();
     drop(agent.submit_bytes(pattern_bytes(0, 100)));
-    assert_eq!(next_failure(&mut failures).await.failed_reservations[0].reason, FailReason::Dropped);
+    assert_eq!(
+        next_failure(&mut failures).await.failed_reservations[0].reason,
+        FailReason::Dropped
+    );
     // Polled once: done.
-    let agent = handle.reserve_writer(size(100)).await.unwrap().into_single_agent();
-    agent.submit_bytes(pattern_bytes(100, 100)).now_or_never().unwrap().unwrap();
+    let agent = handle
+        .reserve_writer(size(100))
+        .await
+        .unwrap()
+        .into_single_agent();
+    agent
+        .submit_bytes(pattern_bytes(100, 100))
+        .now_or_never()
+        .unwrap()
+        .unwrap();
     assert_eq!(next(&mut groups).await.offset, 100);
     assert!(failures.try_recv().is_none());
 }
 
 #[tokio::test]
 async fn d14_an_abandoned_reservation_pins_nothing_for_ever() {
-    let (handle, mut groups, mut failures) = small().abandon_after(Duration::from_millis(20)).spawn().unwrap();
+    let (handle, mut groups, mut failures) = small()
+        .abandon_after(Duration::from_millis(20))
+        .spawn()
+        .unwrap();
     let mut idle = handle.reserve_writer(size(1)).await.unwrap();
     fill_and_commit(handle.reserve_writer(size(99)).await.unwrap());
     let failed = next_failure(&mut failures).await;
@@ -282,6 +357,12 @@ async fn d14_an_abandoned_reservation_pins_nothing_for_ever() {
     assert!(handle.metrics().budget_used > 0);
     fill(&mut idle);
     let error = idle.commit().unwrap_err();
-    assert!(matches!(error.reason(), ManagerError::Revoked { reason: FailReason::Abandoned, .. }));
+    assert!(matches!(
+        error.reason(),
+        ManagerError::Revoked {
+            reason: FailReason::Abandoned,
+            ..
+        }
+    ));
     assert_eq!(handle.metrics().budget_used, 0);
 }

@@ -114,7 +114,8 @@ impl ChunkAgent {
         if len >= self.lease.adopt_threshold() {
             self.parts.push((relative as u32, chunk));
         } else {
-            self.lease.copy_in(relative as u32, &chunk, "agent.submit_small");
+            self.lease
+                .copy_in(relative as u32, &chunk, "agent.submit_small");
         }
         Ok(())
     }
@@ -143,10 +144,12 @@ impl ChunkAgent {
             });
         }
         let id = self.id();
-        self.lease.commit_adopted(self.parts).map_err(|(reason, _)| CommitError {
-            agent: None,
-            source: revoked(id, reason),
-        })
+        self.lease
+            .commit_adopted(self.parts)
+            .map_err(|(reason, _)| CommitError {
+                agent: None,
+                source: revoked(id, reason),
+            })
     }
 
     /// Gives the reservation up, and says why: a text, or a [`FailReason`].
@@ -172,7 +175,11 @@ impl io::Write for ChunkAgent {
 
 /// Writes into the first gap, and never waits. Neither flushing nor shutting down commits.
 impl AsyncWrite for ChunkAgent {
-    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Poll::Ready(io::Write::write(&mut *self, bytes))
     }
 
@@ -189,6 +196,6 @@ fn refuse(chunk: Bytes, source: ManagerError) -> SubmitError {
     SubmitError {
         agent: None,
         bytes: Some(chunk),
-        source,
+        source: Box::new(source),
     }
 }

@@ -18,17 +18,17 @@ use crate::error::ManagerError;
 use crate::group::lease::Lease;
 use crate::types::FailReason;
 
-fn revoked(reservation_id: u64, reason: FailReason) -> ManagerError {
-    ManagerError::Revoked {
+fn revoked(reservation_id: u64, reason: FailReason) -> Box<ManagerError> {
+    Box::new(ManagerError::Revoked {
         reservation_id,
         reason,
-    }
+    })
 }
 
-fn size_mismatch(lease: &Lease, expected: usize, actual: usize) -> ManagerError {
-    ManagerError::CommitSizeMismatch {
+fn size_mismatch(lease: &Lease, expected: usize, actual: usize) -> Box<ManagerError> {
+    Box::new(ManagerError::CommitSizeMismatch {
         reservation_id: lease.id(),
         expected,
         actual,
-    }
+    })
 }

@@ -75,15 +75,17 @@ impl SingleAgent {
             return Err(SubmitError {
                 agent: Some(self),
                 bytes: Some(bytes),
-                source: ManagerError::SubmitSizeIncorrect {
+                source: Box::new(ManagerError::SubmitSizeIncorrect {
                     reservation_id,
                     expected,
                     actual,
-                },
+                }),
             });
         }
         let result = if actual >= self.lease.adopt_threshold() {
-            self.lease.commit_adopted(vec![(0, bytes.clone())]).map_err(|(reason, _)| reason)
+            self.lease
+                .commit_adopted(vec![(0, bytes.clone())])
+                .map_err(|(reason, _)| reason)
         } else {
             self.lease.copy_in(0, &bytes, "agent.submit_small");
             self.lease.commit(actual as u32)

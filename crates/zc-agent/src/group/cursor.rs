@@ -55,7 +55,11 @@ impl Word {
     }
 
     pub(crate) const fn with_closed(self, closed: bool) -> Self {
-        Self(if closed { self.0 | CLOSED } else { self.0 & !CLOSED })
+        Self(if closed {
+            self.0 | CLOSED
+        } else {
+            self.0 & !CLOSED
+        })
     }
 }
 
@@ -207,7 +211,10 @@ mod tests {
 
     #[test]
     fn only_the_last_reservation_gives_back() {
-        let limits = Limits { line: 100, slab: 100 };
+        let limits = Limits {
+            line: 100,
+            slab: 100,
+        };
         let cursor = Cursor::new();
         assert!(cursor.reserve(limits, 1).is_none());
         cursor.open();

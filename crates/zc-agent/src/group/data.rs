@@ -80,14 +80,19 @@ impl SuccessfulGroupData {
         }
         ledger::copied("agent.into_bytes", self.len);
         let mut all = BytesMut::with_capacity(self.len);
-        self.chunks.iter().for_each(|chunk| all.extend_from_slice(chunk));
+        self.chunks
+            .iter()
+            .for_each(|chunk| all.extend_from_slice(chunk));
         all.freeze()
     }
 
     /// The chunks, for a vectored write.
     #[must_use]
     pub fn io_slices(&self) -> Vec<IoSlice<'_>> {
-        self.chunks.iter().map(|chunk| IoSlice::new(chunk)).collect()
+        self.chunks
+            .iter()
+            .map(|chunk| IoSlice::new(chunk))
+            .collect()
     }
 }
 
@@ -103,11 +108,17 @@ impl Buf for SuccessfulGroupData {
 
     fn chunks_vectored<'a>(&'a self, dst: &mut [IoSlice<'a>]) -> usize {
         let pairs = self.chunks.iter().zip(dst);
-        pairs.map(|(chunk, slot)| *slot = IoSlice::new(chunk)).count()
+        pairs
+            .map(|(chunk, slot)| *slot = IoSlice::new(chunk))
+            .count()
     }
 
     fn advance(&mut self, n: usize) {
-        assert!(n <= self.len, "cannot advance by {n}: {} bytes are left", self.len);
+        assert!(
+            n <= self.len,
+            "cannot advance by {n}: {} bytes are left",
+            self.len
+        );
         self.offset += n as u64;
         self.len -= n;
         let mut left = n;

@@ -1,7 +1,8 @@
 //! Handing a complete group on, as views of its slab.
 
+use std::sync::Arc;
 use zc_core::Frozen;
-use zc_core::sync::{Arc, seeded};
+use zc_core::sync::seeded;
 
 use super::data::SuccessfulGroupData;
 use super::side::{Range, Side, without};
@@ -22,7 +23,7 @@ impl Shared {
         core.counters.group_sealed(side.by);
         let turn = side.turn;
         let mut done = Vec::new();
-        if side.slow.on {
+        if side.slow.has_failed {
             self.report(core, slot, Vec::new(), after);
         } else {
             let holes = std::mem::take(&mut side.holes);
@@ -43,7 +44,9 @@ impl Shared {
     /// Frees the slot of a complete group that no agent refers to any more.
     pub(crate) fn retire(&self, core: &mut Core, slot: usize, after: &mut After) {
         let side = std::mem::take(&mut core.sides[slot]);
-        after.views.extend(side.adopted.into_iter().map(|(_, view)| view));
+        after
+            .views
+            .extend(side.adopted.into_iter().map(|(_, view)| view));
         // SAFETY: the lock is held, the group is complete, and no revoked agent is left.
         let home = unsafe { self.slots[slot].move_out(side.count) };
         after.homes.extend(home);
@@ -64,7 +67,12 @@ impl Shared {
     ///
     /// # Safety
     /// Every reservation in the range is settled as committed, and that happens before this.
-    pub(crate) unsafe fn views(&self, slot: usize, side: &mut Side, (start, len): Range) -> Vec<(u32, Frozen<u8>)> {
+    pub(crate) unsafe fn views(
+        &self,
+        slot: usize,
+        side: &mut Side,
+        (start, len): Range,
+    ) -> Vec<(u32, Frozen<u8>)> {
         let end = start + len;
         let (mut inside, outside): (Vec<_>, Vec<_>) = std::mem::take(&mut side.adopted)
             .into_iter()
@@ -93,7 +101,13 @@ impl Shared {
     }
 
     /// Queues what a group has become, in its turn.
-    fn hand_on(&self, core: &mut Core, turn: Option<u64>, done: Vec<SuccessfulGroupData>, after: &mut After) {
+    fn hand_on(
+        &self,
+        core: &mut Core,
+        turn: Option<u64>,
+        done: Vec<SuccessfulGroupData>,
+        after: &mut After,
+    ) {
         match (self.config.delivery, turn) {
             (Delivery::Ordered, Some(turn)) => {
                 core.parked.insert(turn, done);

@@ -21,7 +21,12 @@ impl Coverage {
 
     /// Bytes filled altogether.
     pub(crate) fn total(&self) -> u32 {
-        self.prefix + self.beyond.iter().map(|(start, end)| end - start).sum::<u32>()
+        self.prefix
+            + self
+                .beyond
+                .iter()
+                .map(|(start, end)| end - start)
+                .sum::<u32>()
     }
 
     /// Start and length of the first gap in a lease of `len` bytes.
@@ -44,7 +49,11 @@ impl Coverage {
             return false;
         }
         self.beyond.insert(at, (start, end));
-        while self.beyond.first().is_some_and(|range| range.0 == self.prefix) {
+        while self
+            .beyond
+            .first()
+            .is_some_and(|range| range.0 == self.prefix)
+        {
             self.prefix = self.beyond.remove(0).1;
         }
         true
@@ -53,7 +62,11 @@ impl Coverage {
     /// The next `n` bytes of the first gap are filled. The caller knows that it is that long.
     pub(crate) fn advance(&mut self, n: u32) {
         self.prefix += n;
-        while self.beyond.first().is_some_and(|range| range.0 == self.prefix) {
+        while self
+            .beyond
+            .first()
+            .is_some_and(|range| range.0 == self.prefix)
+        {
             self.prefix = self.beyond.remove(0).1;
         }
     }

@@ -14,7 +14,7 @@ use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
 use bytes::Bytes;
-use zc_core::sync::Arc;
+use std::sync::Arc;
 use zc_core::{Frozen, ledger};
 
 use super::cursor::MAX_COUNT;
@@ -55,9 +55,8 @@ impl Lease {
     pub(crate) unsafe fn new(slot: &Slot, index: u32, start: u32, len: u32) -> Self {
         slot.records.write(index, Fate::Held, start, len);
         // SAFETY: the caller's reservation is not settled.
-        let (bytes, base, group_id) = unsafe {
-            slot.with_home(|home| (home.slab.byte(start), home.base, home.group_id))
-        };
+        let (bytes, base, group_id) =
+            unsafe { slot.with_home(|home| (home.slab.byte(start), home.base, home.group_id)) };
         Self {
             slot: NonNull::from(slot),
             bytes,
@@ -143,7 +142,8 @@ impl Lease {
         debug_assert!(used <= self.len);
         // SAFETY: I1: not settled yet.
         let slot = unsafe { self.slot.as_ref() };
-        slot.records.write(self.index, Fate::Committed, self.start, used);
+        slot.records
+            .write(self.index, Fate::Committed, self.start, used);
         let mut len = self.len;
         if used < len {
             let shared = self.shared();
@@ -184,7 +184,10 @@ impl Lease {
 
     /// Commits the lease with `parts` standing in for the bytes at their positions. Together with
     /// what is filled they must cover all of it. If it was revoked, the parts come back.
-    pub(crate) fn commit_adopted(self, parts: Vec<(u32, Bytes)>) -> Result<(), (FailReason, Vec<(u32, Bytes)>)> {
+    pub(crate) fn commit_adopted(
+        self,
+        parts: Vec<(u32, Bytes)>,
+    ) -> Result<(), (FailReason, Vec<(u32, Bytes)>)> {
         if parts.is_empty() {
             let len = self.len;
             return self.commit(len).map_err(|reason| (reason, parts));
@@ -226,7 +229,13 @@ impl Lease {
         // SAFETY: as above.
         let shared = unsafe { slot.with_home(|home| home.slab.shared().clone()) };
         // Revoked in between: then that has been reported.
-        let _ = shared.settle_locked(slot.index, self.index, self.start, self.len, Outcome::Failed(reason));
+        let _ = shared.settle_locked(
+            slot.index,
+            self.index,
+            self.start,
+            self.len,
+            Outcome::Failed(reason),
+        );
     }
 }
 

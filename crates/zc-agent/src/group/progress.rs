@@ -74,7 +74,11 @@ impl Progress {
     /// Seals at `len` bytes; what holds after it.
     pub(crate) fn seal(&self, len: u32) -> Settled {
         let seal = SEALED | u64::from(len) << LEN_SHIFT;
-        Settled(self.0.fetch_add(seal, edge("agent.settle", Ordering::AcqRel)) + seal)
+        Settled(
+            self.0
+                .fetch_add(seal, edge("agent.settle", Ordering::AcqRel))
+                + seal,
+        )
     }
 
     /// Sends everybody to the lock from now on; what held before. `None` if the group is complete:

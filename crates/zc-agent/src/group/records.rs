@@ -174,7 +174,10 @@ mod tests {
             records.write(index, fate, index, max - index);
         }
         let read = records.read(70);
-        assert_eq!((read.fate, read.start, read.len), (Fate::Committed, 70, max - 70));
+        assert_eq!(
+            (read.fate, read.start, read.len),
+            (Fate::Committed, 70, max - 70)
+        );
         assert_eq!(records.read(1000).fate, Fate::Failed);
         assert_eq!(records.read(1).fate, Fate::Empty);
         assert_eq!(records.read(100_000).fate, Fate::Empty);

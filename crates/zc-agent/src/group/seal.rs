@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use zc_core::sync::Arc;
+use std::sync::Arc;
 
 use super::cursor::Word;
 use super::lease::Lease;
@@ -42,9 +42,8 @@ impl Shared {
         self.cursor.set_closed(step.after.with_closed(true));
         let slot = &self.slots[step.before.slot()];
         // SAFETY: as above; only the holder of the lock moves a closed cursor.
-        let lease = unsafe {
-            Lease::new(slot, step.before.count(), step.before.offset(), size as u32)
-        };
+        let lease =
+            unsafe { Lease::new(slot, step.before.count(), step.before.offset(), size as u32) };
         if step.after.is_closed() {
             core.is_private = false;
             slot.progress.seal(step.after.offset());
@@ -150,8 +149,17 @@ impl Shared {
         Ok(())
     }
 
-    fn move_in(self: &Arc<Self>, core: &mut Core, slab: Slab, base: u64, turn: Option<u64>) -> usize {
-        let index = core.free.pop().expect("the caller made sure that a slot is free");
+    fn move_in(
+        self: &Arc<Self>,
+        core: &mut Core,
+        slab: Slab,
+        base: u64,
+        turn: Option<u64>,
+    ) -> usize {
+        let index = core
+            .free
+            .pop()
+            .expect("the caller made sure that a slot is free");
         let group_id = core.next_group;
         core.next_group += 1;
         let side = &mut core.sides[index];
@@ -175,7 +183,11 @@ impl Shared {
     }
 
     /// Pays for a slab and gets its memory.
-    pub(crate) fn new_slab(self: &Arc<Self>, core: &mut Core, len: usize) -> Result<Slab, BufferError> {
+    pub(crate) fn new_slab(
+        self: &Arc<Self>,
+        core: &mut Core,
+        len: usize,
+    ) -> Result<Slab, BufferError> {
         let region = self.pool.acquire(len)?;
         core.charge(len);
         Ok(Slab::new(region, len, Charge::new(self.clone(), len)))

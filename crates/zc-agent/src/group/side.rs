@@ -38,6 +38,9 @@ pub(crate) struct Side {
 #[derive(Debug, Default)]
 pub(crate) struct Slow {
     pub(crate) on: bool,
+    /// Whether a reservation has failed or was revoked. If none turns out to have, the group is
+    /// as good as any.
+    pub(crate) has_failed: bool,
     /// Bytes settled, the fast ones included.
     pub(crate) settled: u32,
     /// Reservations whose bytes are known to be good.

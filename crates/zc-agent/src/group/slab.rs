@@ -12,8 +12,8 @@
 use std::ptr::NonNull;
 
 use bytes::Bytes;
+use std::sync::Arc;
 use zc_core::frozen::Source;
-use zc_core::sync::Arc;
 use zc_core::sync::cell::Shadow;
 use zc_core::{Frozen, Region};
 

@@ -12,7 +12,7 @@
 //!   as one reservation is not settled, the manager is alive, whatever else was dropped.
 
 use crossbeam_utils::CachePadded;
-use zc_core::sync::Arc;
+use std::sync::Arc;
 use zc_core::sync::cell::UnsafeCell;
 
 use super::progress::Progress;

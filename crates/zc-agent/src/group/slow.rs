@@ -6,8 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use std::sync::Arc;
 use zc_core::Frozen;
-use zc_core::sync::Arc;
 
 use super::lease::reservation_id;
 use super::records::Fate;
@@ -63,7 +63,9 @@ impl Shared {
                     self.leave_hole(core, slot, index, (start + used, len - used), after);
                     // SAFETY: the lock is held, so the group stays as fast as it is, and the
                     // reservation is not settled yet.
-                    let settled = unsafe { super::progress::Progress::settle(&self.slots[slot].progress, len) };
+                    let settled = unsafe {
+                        super::progress::Progress::settle(&self.slots[slot].progress, len)
+                    };
                     if settled.is_complete() {
                         self.complete(core, slot, after);
                     }
@@ -100,12 +102,21 @@ impl Shared {
     }
 
     /// Takes every reservation below `below` that its agent has not settled away from it.
-    pub(crate) fn revoke(self: &Arc<Self>, core: &mut Core, slot: usize, below: u32, reason: &FailReason, after: &mut After) {
+    pub(crate) fn revoke(
+        self: &Arc<Self>,
+        core: &mut Core,
+        slot: usize,
+        below: u32,
+        reason: &FailReason,
+        after: &mut After,
+    ) {
         let count = self.count(core, slot).min(below);
         let records = &self.slots[slot].records;
         let open = |index| matches!(records.read(index).fate, Fate::Held | Fate::Empty);
         let revoked = &core.sides[slot].slow.revoked;
-        if !(0..count).any(|index| open(index) && !revoked.contains(index)) || !self.go_slow(core, slot) {
+        if !(0..count).any(|index| open(index) && !revoked.contains(index))
+            || !self.go_slow(core, slot)
+        {
             return;
         }
         let side = &mut core.sides[slot];
@@ -125,6 +136,7 @@ impl Shared {
             }
         }
         if !infos.is_empty() {
+            side.slow.has_failed = true;
             self.report(core, slot, infos, after);
             self.complete_if_settled(core, slot, after);
         }
@@ -138,7 +150,12 @@ impl Shared {
     }
 
     /// Completes a slow group whose last byte is settled.
-    pub(crate) fn complete_if_settled(self: &Arc<Self>, core: &mut Core, slot: usize, after: &mut After) {
+    pub(crate) fn complete_if_settled(
+        self: &Arc<Self>,
+        core: &mut Core,
+        slot: usize,
+        after: &mut After,
+    ) {
         let sealed = self.slots[slot].progress.peek().sealed_len();
         if sealed == Some(core.sides[slot].slow.settled) {
             self.complete(core, slot, after);
@@ -168,7 +185,13 @@ impl Shared {
     }
 
     /// Whether the agent's reservation was revoked, and why; then the agent is gone with this.
-    fn revoked(self: &Arc<Self>, core: &mut Core, slot: usize, index: u32, after: &mut After) -> Option<FailReason> {
+    fn revoked(
+        self: &Arc<Self>,
+        core: &mut Core,
+        slot: usize,
+        index: u32,
+        after: &mut After,
+    ) -> Option<FailReason> {
         let side = &mut core.sides[slot];
         if !side.slow.revoked.contains(index) {
             return None;
@@ -204,7 +227,10 @@ impl Shared {
                 }
             }
             Outcome::Failed(reason) => {
-                self.slots[slot].records.write(index, Fate::Failed, start, len);
+                self.slots[slot]
+                    .records
+                    .write(index, Fate::Failed, start, len);
+                core.sides[slot].slow.has_failed = true;
                 let info = self.info(&core.sides[slot], index, (start, len), reason);
                 self.report(core, slot, vec![info], after);
             }
@@ -213,19 +239,36 @@ impl Shared {
     }
 
     /// Reports what a partial commit left over. The rest of its group is as good as before.
-    fn leave_hole(&self, core: &mut Core, slot: usize, index: u32, hole: (u32, u32), after: &mut After) {
+    fn leave_hole(
+        &self,
+        core: &mut Core,
+        slot: usize,
+        index: u32,
+        hole: (u32, u32),
+        after: &mut After,
+    ) {
         core.sides[slot].holes.push(hole);
         let info = self.info(&core.sides[slot], index, hole, FailReason::Unused);
-        if core.sides[slot].slow.on {
+        if core.sides[slot].slow.has_failed {
             self.report(core, slot, vec![info], after);
         } else {
             let group_id = core.sides[slot].group_id;
-            self.push_failure(core, FailedGroupData::new(group_id, BTreeMap::new(), vec![info]), after);
+            self.push_failure(
+                core,
+                FailedGroupData::new(group_id, BTreeMap::new(), vec![info]),
+                after,
+            );
         }
     }
 
     /// Reports failures, with all good bytes of the group that were not reported yet.
-    pub(crate) fn report(&self, core: &mut Core, slot: usize, infos: Vec<FailedReservationInfo>, after: &mut After) {
+    pub(crate) fn report(
+        &self,
+        core: &mut Core,
+        slot: usize,
+        infos: Vec<FailedReservationInfo>,
+        after: &mut After,
+    ) {
         let fresh = join(std::mem::take(&mut core.sides[slot].slow.fresh));
         if fresh.is_empty() && infos.is_empty() {
             return;
@@ -237,12 +280,22 @@ impl Shared {
             // SAFETY: every reservation in a fresh range has a record that was read as committed,
             // or settled under this lock.
             let views = unsafe { self.views(slot, side, range) };
-            chunks.extend(views.into_iter().map(|(at, view)| (base + u64::from(at), view)));
+            chunks.extend(
+                views
+                    .into_iter()
+                    .map(|(at, view)| (base + u64::from(at), view)),
+            );
         }
         self.push_failure(core, FailedGroupData::new(group_id, chunks, infos), after);
     }
 
-    fn info(&self, side: &Side, index: u32, (start, len): (u32, u32), reason: FailReason) -> FailedReservationInfo {
+    fn info(
+        &self,
+        side: &Side,
+        index: u32,
+        (start, len): (u32, u32),
+        reason: FailReason,
+    ) -> FailedReservationInfo {
         FailedReservationInfo::new(
             self.id,
             reservation_id(side.group_id, index),

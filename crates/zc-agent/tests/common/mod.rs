@@ -1,6 +1,10 @@
 //! What the test files share.
 #![allow(dead_code, reason = "each test file uses some of it")]
-#![allow(clippy::allow_attributes, unreachable_pub, reason = "an expectation would fail in some of the files")]
+#![allow(
+    clippy::allow_attributes,
+    unreachable_pub,
+    reason = "an expectation would fail in some of the files"
+)]
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -27,7 +31,10 @@ pub fn pattern_bytes(offset: u64, len: usize) -> Bytes {
 
 /// Fills an agent with the pattern of its offset.
 pub fn fill(agent: &mut SubmitAgent) {
-    let bytes = pattern_bytes(agent.offset() + agent.filled() as u64, agent.size() - agent.filled());
+    let bytes = pattern_bytes(
+        agent.offset() + agent.filled() as u64,
+        agent.size() - agent.filled(),
+    );
     agent.put_slice(&bytes);
 }
 
@@ -37,15 +44,23 @@ pub fn fill_and_commit(mut agent: SubmitAgent) {
 }
 
 pub async fn within<F: Future>(future: F) -> F::Output {
-    tokio::time::timeout(LONG, future).await.expect("does not hang")
+    tokio::time::timeout(LONG, future)
+        .await
+        .expect("does not hang")
 }
 
 pub async fn next(groups: &mut Groups) -> SuccessfulGroupData {
-    within(groups.recv()).await.item().expect("a group, not the end")
+    within(groups.recv())
+        .await
+        .item()
+        .expect("a group, not the end")
 }
 
 pub async fn next_failure(failures: &mut Failures) -> FailedGroupData {
-    within(failures.recv()).await.item().expect("a failure, not the end")
+    within(failures.recv())
+        .await
+        .item()
+        .expect("a failure, not the end")
 }
 
 /// Every byte of the stream that came out anywhere, checked: no overlap, right contents.
@@ -71,7 +86,10 @@ impl Ranges {
         for (i, &byte) in bytes.iter().enumerate() {
             assert_eq!(byte, pattern(offset + i as u64), "at {}", offset + i as u64);
         }
-        assert!(self.good.insert(offset, bytes.len() as u64).is_none(), "{offset} twice");
+        assert!(
+            self.good.insert(offset, bytes.len() as u64).is_none(),
+            "{offset} twice"
+        );
     }
 
     pub fn failure(&mut self, failed: &FailedGroupData) {
@@ -80,19 +98,31 @@ impl Ranges {
         }
         for info in &failed.failed_reservations {
             assert!(self.bad.insert(info.offset, info.size as u64).is_none());
-            assert!(!self.failed_ids.contains(&info.id), "reservation {} twice", info.id);
+            assert!(
+                !self.failed_ids.contains(&info.id),
+                "reservation {} twice",
+                info.id
+            );
             self.failed_ids.push(info.id);
         }
     }
 
     pub fn report(&mut self, report: &FinalizeResult) {
-        report.undelivered.iter().for_each(|group| self.group(group));
+        report
+            .undelivered
+            .iter()
+            .for_each(|group| self.group(group));
         report.failed.iter().for_each(|failed| self.failure(failed));
     }
 
     /// Good and bad together are exactly `0..len`.
     pub fn assert_cover(&self, len: u64) {
-        let mut all: Vec<_> = self.good.iter().chain(&self.bad).map(|(&o, &l)| (o, l)).collect();
+        let mut all: Vec<_> = self
+            .good
+            .iter()
+            .chain(&self.bad)
+            .map(|(&o, &l)| (o, l))
+            .collect();
         all.sort_unstable();
         let mut at = 0;
         for (offset, l) in all {

@@ -199,6 +199,20 @@ impl<T> Stamped<T> {
         self.layout.position(self.tail.load(SeqCst)) == head
     }
 
+    /// Whether nothing is queued and nothing will come.
+    pub(crate) fn is_at_end(&self) -> bool {
+        let head = self.head.load(SeqCst);
+        let tail = self.tail.load(SeqCst);
+        self.layout.position(tail) == head && self.is_final(tail)
+    }
+
+    /// Whether a receive would not have to wait: something is queued, or nothing will come.
+    pub(crate) fn is_ready(&self) -> bool {
+        let head = self.head.load(SeqCst);
+        let tail = self.tail.load(SeqCst);
+        self.layout.position(tail) != head || self.is_final(tail)
+    }
+
     /// Whether queued items and permits fill the capacity.
     pub(crate) fn is_full(&self) -> bool {
         let mut tail = self.tail.load(SeqCst);
