@@ -290,8 +290,10 @@ fn bench(args: Vec<OsString>) -> Result<bool, String> {
         ];
         return become_it(&cargo.args(run));
     }
-    let which = name.map(|n| [OsString::from("--bench"), n]);
-    let which = which.unwrap_or(["--benches".into(), "--quiet".into()]);
+    let which: Vec<OsString> = match name {
+        Some(name) => vec!["--bench".into(), name],
+        None => vec!["--benches".into()],
+    };
     let bench = ["bench", "-p", "zc-benches", "--features", "peers"];
     let quick: &[&str] = if quick { &["--", "--quick"] } else { &[] };
     become_it(&cargo.args(bench).args(which).args(quick.iter().copied()))
