@@ -13,12 +13,18 @@ pub struct Failure {
 impl Failure {
     /// The input or the options are unusable.
     pub fn input(message: impl Into<String>) -> Self {
-        Self { message: message.into(), code: 2 }
+        Self {
+            message: message.into(),
+            code: 2,
+        }
     }
 
     /// Something went wrong on the way.
     pub fn run(message: impl Into<String>) -> Self {
-        Self { message: message.into(), code: 1 }
+        Self {
+            message: message.into(),
+            code: 1,
+        }
     }
 
     /// For `map_err`: what failed, and the reason.

@@ -81,7 +81,9 @@ impl Feed<'_> {
         }
         match self.shared.malformed.fetch_add(1, Relaxed) {
             n if n < REPORTED => self.progress.say(&format!("line {line}: {why}: skipped")),
-            REPORTED => self.progress.say("more malformed lines are skipped without a word"),
+            REPORTED => self
+                .progress
+                .say("more malformed lines are skipped without a word"),
             _ => {}
         }
         Ok(())
