@@ -10,9 +10,12 @@ use crate::shared::Shared;
 /// How often the bars are drawn.
 pub const PERIOD: Duration = Duration::from_millis(100);
 
+/// Which counter a bar shows.
+type Counter = fn(&Shared) -> &AtomicU64;
+
 pub struct Progress {
     all: MultiProgress,
-    bars: Vec<(ProgressBar, fn(&Shared) -> &AtomicU64)>,
+    bars: Vec<(ProgressBar, Counter)>,
 }
 
 impl Progress {
@@ -26,7 +29,7 @@ impl Progress {
         let style =
             ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         let all = MultiProgress::new();
-        let stages: [(&'static str, fn(&Shared) -> &AtomicU64); 4] = [
+        let stages: [(&'static str, Counter); 4] = [
             ("published", |s| &s.rows_in),
             ("in bars", |s| &s.bar_rows),
             ("archived", |s| &s.archived_rows),
