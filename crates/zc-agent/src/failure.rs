@@ -7,6 +7,7 @@ use zc_core::Frozen;
 use zc_core::sync::atomic::AtomicBool;
 
 use crate::budget::Request;
+use crate::group::data::SuccessfulGroupData;
 use crate::types::{AbsoluteOffset, FailReason, GroupId, ReservationId};
 
 /// A reservation that did not become data.
@@ -106,6 +107,26 @@ impl FailedGroupData {
             group_chunks,
             failed_reservations,
         }
+    }
+
+    /// The good bytes as groups, for a sink: one for each stretch without a gap.
+    #[must_use]
+    pub fn into_groups(self) -> Vec<SuccessfulGroupData> {
+        let mut groups: Vec<(AbsoluteOffset, u64, Vec<Frozen<u8>>)> = Vec::new();
+        for (offset, chunk) in self.group_chunks {
+            let len = chunk.len() as u64;
+            match groups.last_mut() {
+                Some((_, end, chunks)) if *end == offset => {
+                    *end += len;
+                    chunks.push(chunk);
+                }
+                _ => groups.push((offset, offset + len, vec![chunk])),
+            }
+        }
+        let groups = groups.into_iter();
+        groups
+            .map(|(offset, _, chunks)| SuccessfulGroupData::new(self.group_id, offset, chunks))
+            .collect()
     }
 
     /// Good bytes in this report.

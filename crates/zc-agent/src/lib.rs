@@ -106,6 +106,7 @@ mod handle;
 mod manager;
 mod metrics;
 mod receive;
+mod sink;
 mod timer;
 mod types;
 
@@ -119,6 +120,9 @@ pub use handle::ZeroCopyHandle;
 pub use manager::Manager;
 pub use metrics::AgentMetrics;
 pub use receive::{Failures, Groups};
+#[cfg(unix)]
+pub use sink::FileSink;
+pub use sink::{AsyncWriteSink, GroupSink, SinkError};
 pub use types::{
     AbsoluteOffset, Delivery, FailReason, FinalizeMode, GroupId, GroupState, Received,
     ReservationId, SealedBy,
