@@ -20,7 +20,7 @@ const MIB: usize = 1 << 20;
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let dir = tempfile::tempdir()?;
     let path = dir.path().join("cache");
-    let cache = RawDiskCache::new(&path, 256 * MIB as u64, 4096, Duration::from_secs(3600)).await?;
+    let cache = RawDiskCache::new(&path, 96 * MIB as u64, 4096, Duration::from_secs(3600)).await?;
     println!("zero-copy available: {}\n", cache.is_zero_copy_available());
 
     small_and_large(&cache).await?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use zc_core::sync::atomic::{AtomicBool, AtomicU64};
-use zc_core::sync::{Condvar, Mutex};
+use zc_core::sync::{Condvar, Mutex, seeded};
 
 use crate::cache::RawDiskCache;
 use crate::error::{CacheError, CacheErrorKind};
@@ -248,6 +248,10 @@ impl CacheBuilder {
             zero_copy: ZeroCopyManager::new(self.zero_copy),
         };
         shared.take_in(recovered, trusted && self.verify == Verify::OnStore)?;
+        let may_be_lent = last.is_some_and(|last| last.boot == boot && last.number > 0);
+        if shared.can_lend && may_be_lent && !seeded("cache.trust_free_blocks") {
+            shared.writer.lock().suspect_free_blocks(&shared);
+        }
         Ok(RawDiskCache::from_shared(Arc::new(shared)))
     }
 

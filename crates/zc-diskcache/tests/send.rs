@@ -244,6 +244,37 @@ async fn a_slow_reader_gets_what_was_sent_although_the_extent_is_used_again() {
     }
 }
 
+/// The same across sessions: the queue outlives the process that filled it.
+#[tokio::test]
+async fn a_slow_reader_gets_what_was_sent_although_the_cache_was_opened_again() {
+    let dir = Dir::new();
+    let size = 64 * KIB;
+    for round in 0..4_u64 {
+        let cache = cache_with(&dir, configs()[0].1.clone()).await;
+        cache.clear().await.unwrap();
+        cache.store("key", pattern(round, size)).await.unwrap();
+        let (ours, mut theirs) = tcp_pair();
+        ours.set_nonblocking(true).unwrap();
+        cache.sendfile_to_socket("key", &ours).await.unwrap();
+        cache.remove("key").await.unwrap();
+        drop(cache);
+        let cache = cache_with(&dir, configs()[0].1.clone()).await;
+        for n in 0..512 {
+            cache
+                .store(format!("other{n}"), pattern(1000 + n, size))
+                .await
+                .unwrap();
+        }
+        drop(ours);
+        let mut all = Vec::new();
+        theirs.read_to_end(&mut all).unwrap();
+        assert!(
+            all == pattern(round, size),
+            "the bytes changed in the queue"
+        );
+    }
+}
+
 #[tokio::test]
 async fn lent_blocks_come_back_when_the_peer_has_read_them() {
     let dir = Dir::new();

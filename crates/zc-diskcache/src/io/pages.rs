@@ -81,39 +81,81 @@ pub(crate) fn populate(_: &Map, _: u64, _: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// Drops the pages of a range that no pin holds from the page cache, and says whether that worked
-/// for all of them. It works only for pages that nothing else refers to: a page that still waits
-/// in some socket's queue stays. That makes it the proof that `sendfile` is through with them.
+/// Drops the pages of a range that no pin holds from the page cache, and gives the parts (offset,
+/// length) whose pages stayed. A page that something else refers to stays, such as one that still
+/// waits in some socket's queue. So what is gone is proved to be in nobody's hands.
 ///
 /// Dirty pages stay too; their writing is started, and the next try will find them clean.
 #[cfg(target_os = "linux")]
-pub(crate) fn drop_unreferenced(file: &CacheFile, map: &Map, offset: u64, len: u64) -> bool {
+pub(crate) fn drop_unreferenced(
+    file: &CacheFile,
+    map: &Map,
+    offset: u64,
+    len: u64,
+) -> Vec<(u64, u64)> {
     use std::os::fd::{AsFd, AsRawFd};
 
-    let (start, len) = whole_pages(offset, len);
+    let everything = || vec![(offset, len)];
+    let (start, bytes) = whole_pages(offset, len);
     let address = map.address(start).cast_mut().cast();
     // Our own page table refers to them as well.
     // SAFETY: on a shared file mapping this forgets page table entries and no byte: the next
     // access finds the page again.
-    if unsafe { libc::madvise(address, len, libc::MADV_DONTNEED) } != 0 {
-        return false;
+    if unsafe { libc::madvise(address, bytes, libc::MADV_DONTNEED) } != 0 {
+        return everything();
     }
-    let (Ok(offset), Ok(length)) = (libc::off_t::try_from(start), libc::off_t::try_from(len))
+    let (Ok(from), Ok(length)) = (libc::off_t::try_from(start), libc::off_t::try_from(bytes))
     else {
-        return false;
+        return everything();
     };
     let fd = file.as_fd().as_raw_fd();
     // SAFETY: takes no pointer.
-    if unsafe { libc::posix_fadvise(fd, offset, length, libc::POSIX_FADV_DONTNEED) } != 0 {
-        return false;
+    if unsafe { libc::posix_fadvise(fd, from, length, libc::POSIX_FADV_DONTNEED) } != 0 {
+        return everything();
     }
-    let mut pages = vec![0_u8; len.div_ceil(page_size() as usize)];
+    let page = page_size();
+    let mut pages = vec![0_u8; bytes.div_ceil(page as usize)];
     // SAFETY: the range lies in the mapping and the vector has a byte for each of its pages.
-    let result = unsafe { libc::mincore(address, len, pages.as_mut_ptr().cast()) };
-    result == 0 && pages.iter().all(|page| page & 1 == 0)
+    if unsafe { libc::mincore(address, bytes, pages.as_mut_ptr().cast()) } != 0 {
+        return everything();
+    }
+    let mut stayed: Vec<(u64, u64)> = Vec::new();
+    for (at, _) in (start..)
+        .step_by(page as usize)
+        .zip(&pages)
+        .filter(|(_, page)| *page & 1 == 1)
+    {
+        match stayed.last_mut() {
+            Some((from, len)) if *from + *len == at => *len += page,
+            _ => stayed.push((at, page)),
+        }
+    }
+    stayed
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn drop_unreferenced(_: &CacheFile, _: &Map, _: u64, _: u64) -> bool {
-    false
+pub(crate) fn drop_unreferenced(_: &CacheFile, _: &Map, offset: u64, len: u64) -> Vec<(u64, u64)> {
+    vec![(offset, len)]
 }
+
+/// Writes the dirty pages of a range to the disk and waits for that. No durability is meant (and
+/// none is given): afterwards the pages are clean.
+#[cfg(target_os = "linux")]
+pub(crate) fn write_back(file: &CacheFile, offset: u64, len: u64) {
+    use std::os::fd::{AsFd, AsRawFd};
+    let (Ok(from), Ok(len)) = (
+        libc::off64_t::try_from(offset),
+        libc::off64_t::try_from(len),
+    ) else {
+        return;
+    };
+    let all = libc::SYNC_FILE_RANGE_WAIT_BEFORE
+        | libc::SYNC_FILE_RANGE_WRITE
+        | libc::SYNC_FILE_RANGE_WAIT_AFTER;
+    // If it fails the pages stay dirty, and their blocks stay where they are.
+    // SAFETY: takes no pointer.
+    let _ = unsafe { libc::sync_file_range(file.as_fd().as_raw_fd(), from, len, all) };
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn write_back(_: &CacheFile, _: u64, _: u64) {}

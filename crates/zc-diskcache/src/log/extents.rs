@@ -58,6 +58,14 @@ impl Extents {
         self.free.len()
     }
 
+    /// Every free piece: first block, blocks.
+    pub(crate) fn free_list(&self) -> Vec<(u64, u64)> {
+        self.free
+            .iter()
+            .map(|(start, len)| (*start, *len))
+            .collect()
+    }
+
     pub(crate) fn largest_free(&self) -> u64 {
         self.by_len.last().map_or(0, |(len, _)| *len)
     }

@@ -1,5 +1,6 @@
 //! Everything that changes the cache, under the writer lock.
 
+pub(crate) mod lent;
 pub(crate) mod maintain;
 pub(crate) mod room;
 pub(crate) mod store;

@@ -53,6 +53,9 @@ impl Shared {
             if writer.evict_for(self, blocks)? {
                 continue;
             }
+            if writer.collect_lent_by_force(self) {
+                continue;
+            }
             if writer.busy == 0 || Instant::now() >= patience {
                 return Err(CacheErrorKind::Pinned.into());
             }

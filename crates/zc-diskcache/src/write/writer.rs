@@ -21,7 +21,6 @@ use crate::evict::Policy;
 use crate::index::slot::{LENT, Meta, Slab, Slot};
 use crate::index::table::Probe;
 use crate::io::checksum::crc32c;
-use crate::io::pages;
 use crate::log::extents::{Extents, Holder};
 use crate::log::record::{Record, SIZE, inlined};
 use crate::shared::Shared;
@@ -174,8 +173,6 @@ impl Writer {
 
     /// Frees what views and the kernel have let go of; says whether that was anything.
     pub(crate) fn sweep(&mut self, shared: &Shared) -> bool {
-        /// Each try is three system calls.
-        const TRIES: usize = 32;
         let mut freed = false;
         let mut at = 0;
         while at < self.dead.len() {
@@ -185,21 +182,7 @@ impl Writer {
                 at += 1;
             }
         }
-        for _ in 0..self.lent.len().min(TRIES) {
-            let Some((block, blocks)) = self.lent.pop_front() else {
-                break;
-            };
-            let offset = shared.layout.block_offset(block);
-            let len = blocks * shared.layout.block_size;
-            if pages::drop_unreferenced(&shared.file, &shared.map, offset, len) {
-                self.extents.release(block);
-                shared.lent_blocks.fetch_sub(blocks, Ordering::Relaxed);
-                freed = true;
-            } else {
-                self.lent.push_back((block, blocks));
-            }
-        }
-        freed
+        freed | self.collect_lent(shared)
     }
 
     /// Takes out every object whose time has come; says whether there was one.

@@ -23,7 +23,8 @@ impl Progress {
         } else {
             "{prefix:>9} {spinner} {human_pos:>11} rows {per_sec:>18}"
         };
-        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        let style =
+            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         let all = MultiProgress::new();
         let stages: [(&'static str, fn(&Shared) -> &AtomicU64); 4] = [
             ("published", |s| &s.rows_in),
@@ -33,9 +34,15 @@ impl Progress {
         ];
         let bars = stages.map(|(name, counter)| {
             let bar = rows.map_or_else(ProgressBar::no_length, ProgressBar::new);
-            (all.add(bar.with_style(style.clone()).with_prefix(name)), counter)
+            (
+                all.add(bar.with_style(style.clone()).with_prefix(name)),
+                counter,
+            )
         });
-        Self { all, bars: bars.into() }
+        Self {
+            all,
+            bars: bars.into(),
+        }
     }
 
     /// Draws the counters as they are.
