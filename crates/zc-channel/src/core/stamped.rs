@@ -11,7 +11,7 @@ use zc_core::sync::{Mutex, unmodelled};
 
 use super::Backoff;
 use super::slots::Slots;
-use super::word::{ABANDONED, CLOSED, Layout, Room};
+use super::word::{ABANDONED, CLOSED, FORCING, Layout, Room};
 use crate::error::{CapacityError, TryRecvError, TrySendError};
 use crate::state::{State, Summary};
 
@@ -128,7 +128,8 @@ impl<T> Stamped<T> {
     /// queued; `Ok` if a peer is about to publish it or has taken it.
     pub(super) fn nothing_at(&self, head: u64) -> Result<(), TryRecvError> {
         let tail = self.tail.load(SeqCst);
-        if self.layout.position(tail) != head {
+        // A forced send replaces an item: the queue is not empty in the middle of that.
+        if self.layout.position(tail) != head || tail & FORCING != 0 {
             Ok(())
         } else if self.is_final(tail) {
             Err(TryRecvError::Closed)
@@ -237,8 +238,8 @@ impl<T> Stamped<T> {
         self.dropped.fetch_add(1, Relaxed);
     }
 
-    /// What went through so far. The counts wrap where positions do: beyond 2^33 items at the
-    /// largest capacity, beyond 2^51 at capacity 1024.
+    /// What went through so far. The counts wrap where positions do: beyond 2^32 items at the
+    /// largest capacity, beyond 2^50 at capacity 1024.
     pub(crate) fn summary(&self) -> Summary {
         let taken = self.layout.count(self.head.load(SeqCst));
         let dropped = self.dropped.load(Relaxed);
