@@ -78,26 +78,38 @@ fn sanitize(job: &mut Job<'_>, sanitizer: &Sanitizer) -> Result<(), Failure> {
         .env("PROPTEST_CASES", "16");
     // Apart, under a limit of memory: what the compiler makes of one huge type must not take the
     // whole machine down. Instrumented programs reserve terabytes, so that they run without it.
-    let build = cmd.clone().arg("--no-run").memory(COMPILER_MEMORY);
+    let build = programs(job, sanitizer, toolchain)?.memory(COMPILER_MEMORY);
     job.run(&build)?;
     if sanitizer.name != "address" {
         return job.run_tests(&cmd).map(drop);
     }
-    let careful = cmd.clone().env("ASAN_OPTIONS", "detect_leaks=1").arg("--");
+    let careful = cmd
+        .clone()
+        .env("ASAN_OPTIONS", "allocator_may_return_null=1:detect_leaks=1")
+        .arg("--");
     job.run_tests(&careful.args(LEAKING.iter().flat_map(|w| ["--skip", w])))?;
     let lenient = cmd
-        .env("ASAN_OPTIONS", "detect_leaks=0")
+        .env("ASAN_OPTIONS", "allocator_may_return_null=1:detect_leaks=0")
         .env("NEXTEST_NO_TESTS", "pass");
     job.run_tests(&lenient.arg("--").args(LEAKING)).map(drop)
 }
 
 /// The command that lists the programs of AddressSanitizer's lane, which is all built by then.
 pub(crate) fn asan_programs(job: &Job<'_>) -> Result<Cmd, Failure> {
-    let cmd = job
-        .cargo(&["test", "--no-run"])
-        .args(["--message-format", "json-render-diagnostics"])
-        .args(flags(job, &ASAN, &host()?));
-    Ok(build_environment(cmd, &ASAN))
+    programs(job, &ASAN, None)
+}
+
+fn programs(job: &Job<'_>, sanitizer: &Sanitizer, toolchain: Option<&str>) -> Result<Cmd, Failure> {
+    let cmd = Cmd::new("cargo", &job.tree.root)
+        .args(toolchain.map(|t| format!("+{t}")))
+        .args([
+            "test",
+            "--no-run",
+            "--message-format",
+            "json-render-diagnostics",
+        ])
+        .args(flags(job, sanitizer, &host()?));
+    Ok(build_environment(cmd, sanitizer))
 }
 
 /// What is built: everything with code of its own.
