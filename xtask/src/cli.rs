@@ -314,6 +314,8 @@ fn demo(args: Vec<OsString>) -> Result<bool, String> {
         "--release",
         "-p",
         "zcbuf",
+        "--features",
+        "full",
         "--example",
         "pipeline",
         "--manifest-path",

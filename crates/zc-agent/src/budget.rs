@@ -99,12 +99,12 @@ impl Shared {
         wait: bool,
     ) -> Result<Attempt, BufferError> {
         if let Request::Next { size } = *request {
-            if let Some(lease) = self.reserve_fast(size) {
-                return Ok(Attempt::Got(lease));
-            }
             let max = self.config.max_reservation;
             if size > max {
                 return Err(BufferError::TooLarge { size, max });
+            }
+            if let Some(lease) = self.reserve_fast(size) {
+                return Ok(Attempt::Got(lease));
             }
         }
         self.with_core(|core, after| {
@@ -181,7 +181,7 @@ impl Shared {
         self.check_open(core)?;
         let (size, again) = match request {
             Request::Next { size } => {
-                if let Some(lease) = self.reserve_locked(core, *size) {
+                if let Some(lease) = self.reserve_locked(core, *size, after) {
                     return Ok(Some(lease));
                 }
                 self.check_end(core, (*size).max(self.limits.slab as usize))?;
@@ -210,6 +210,12 @@ impl Shared {
             || core.ready.len() >= self.config.queue_depth
             || core.unread_failures >= MAX_UNREAD_FAILURES
         {
+            // The memory in the open group, and in runs whose writers are idle, can only come back
+            // if it reaches the consumer.
+            self.seal_open(core, SealedBy::Pressure, after);
+            if core.ready.is_empty() {
+                self.publish_all_runs(core, after);
+            }
             return Ok(None);
         }
         let slab = self.new_slab(core, bytes)?;
@@ -222,7 +228,7 @@ impl Shared {
             return Ok(Some(self.open_alone(core, slab, size as u32, offset)));
         }
         self.open_group(core, slab);
-        Ok(self.reserve_locked(core, size))
+        Ok(self.reserve_locked(core, size, after))
     }
 }
 

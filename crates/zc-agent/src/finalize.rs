@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
-use zc_core::sync::seeded;
+use zc_core::sync::{seeded, thread};
 
 use crate::error::BufferError;
 use crate::failure::FailedGroupData;
@@ -101,32 +101,35 @@ impl Life {
 }
 
 impl Shared {
-    /// Begins to finalize, or does so with more force than before.
-    pub(crate) fn begin_finalize(
-        self: &Arc<Self>,
-        core: &mut Core,
-        mode: FinalizeMode,
-        after: &mut After,
-    ) {
+    /// Begins to finalize, or does so with more force than before. With `if_open`, only if nobody
+    /// has begun yet.
+    pub(crate) fn begin_finalize(self: &Arc<Self>, mode: FinalizeMode, if_open: bool) {
         let (revoke, abort) = match mode {
             FinalizeMode::Drain { .. } => (false, false),
             FinalizeMode::SealNow => (true, false),
             FinalizeMode::Abort => (true, true),
         };
-        match &mut core.life.stage {
-            Stage::Done(_) => return,
-            Stage::Finalizing {
-                revoke: r,
-                abort: a,
-            } => {
-                *r |= revoke;
-                *a |= abort;
+        // The runs first, while the tail of the last one can still go back.
+        self.with_core(|core, after| self.publish_all_runs(core, after));
+        self.with_core(|core, after| {
+            match &mut core.life.stage {
+                Stage::Done(_) => return,
+                Stage::Finalizing { .. } if if_open => return,
+                Stage::Finalizing {
+                    revoke: r,
+                    abort: a,
+                } => {
+                    *r |= revoke;
+                    *a |= abort;
+                }
+                stage @ Stage::Open => *stage = Stage::Finalizing { revoke, abort },
             }
-            stage @ Stage::Open => *stage = Stage::Finalizing { revoke, abort },
-        }
-        self.seal_open(core, SealedBy::Finalize, after);
+            self.seal_open(core, SealedBy::Finalize, after);
+            self.publish_all_runs(core, after);
+        });
+        // What was written to runs has been committed by now.
         if revoke {
-            self.revoke_all(core, after);
+            self.with_core(|core, after| self.revoke_all(core, after));
         }
     }
 
@@ -188,7 +191,7 @@ impl Shared {
             // A deadline past what the clock can tell is none.
             deadline = Instant::now().checked_add(after);
         }
-        self.with_core(|core, after| self.begin_finalize(core, mode, after));
+        self.begin_finalize(mode, false);
         let mut waiting = Waiting {
             shared: self,
             id: None,
@@ -205,9 +208,7 @@ impl Shared {
                     return Poll::Pending;
                 }
                 deadline = None;
-                self.with_core(|core, after| {
-                    self.begin_finalize(core, FinalizeMode::SealNow, after);
-                });
+                self.begin_finalize(FinalizeMode::SealNow, false);
             }
         })
         .await
@@ -242,7 +243,8 @@ impl Waiting<'_> {
             (None, core.unseen)
         });
         if unseen {
-            // A writer is between two instructions of a reservation: look again soon.
+            // A writer is between two instructions of a reservation: let it run, and look again.
+            thread::yield_now();
             cx.waker().wake_by_ref();
         }
         report

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use zc_core::sync::atomic::Ordering;
 use zc_core::sync::{Parker, Unparker, block_on, edge};
 
-use crate::agent::SubmitAgent;
+use crate::agent::{RunWriter, SubmitAgent};
 use crate::budget::{Attempt, Request, Turn};
 use crate::error::{BufferError, ManagerError};
 use crate::failure::FailedReservationInfo;
@@ -137,11 +137,21 @@ impl ZeroCopyHandle {
         self.reserve(failed.request()).await
     }
 
-    /// Seals the open group, however small it is. It is delivered once its agents have settled.
+    /// Seals the open group, however small it is, and publishes what is written to runs. The group
+    /// is delivered once its agents have settled.
     pub fn flush(&self) {
-        self.shared.with_core(|core, after| {
-            self.shared.seal_open(core, SealedBy::Flush, after);
-        });
+        // The runs first, while the tail of the last one can still go back.
+        self.shared
+            .with_core(|core, after| self.shared.publish_all_runs(core, after));
+        self.shared
+            .with_core(|core, after| self.shared.seal_open(core, SealedBy::Flush, after));
+    }
+
+    /// A writer for many small pieces: it reserves `run_bytes` at a time (at least 1; 4 to 64 KiB
+    /// is a good choice) and hands them out to itself.
+    #[must_use]
+    pub fn writer(&self, run_bytes: usize) -> RunWriter {
+        RunWriter::new(self.clone(), run_bytes)
     }
 
     /// Finalizes: no more reservations, agents that exist may still commit. Gives the report once
@@ -234,12 +244,7 @@ impl Drop for ZeroCopyHandle {
     fn drop(&mut self) {
         let order = edge("agent.handles", Ordering::AcqRel);
         if self.shared.handles.fetch_sub(1, order) == 1 {
-            self.shared.with_core(|core, after| {
-                if core.life.is_open() {
-                    self.shared
-                        .begin_finalize(core, FinalizeMode::SealNow, after);
-                }
-            });
+            self.shared.begin_finalize(FinalizeMode::SealNow, true);
         }
     }
 }

@@ -109,7 +109,7 @@ mod receive;
 mod timer;
 mod types;
 
-pub use agent::{ChunkAgent, SingleAgent, SubmitAgent};
+pub use agent::{ChunkAgent, RunWriter, SingleAgent, SubmitAgent};
 pub use builder::ManagerBuilder;
 pub use error::{BufferError, BuildError, CommitError, ManagerError, SubmitError};
 pub use failure::{FailedGroupData, FailedReservationInfo};

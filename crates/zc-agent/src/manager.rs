@@ -27,6 +27,7 @@ use zc_core::sync::Mutex;
 use zc_core::sync::atomic::{AtomicUsize, Ordering};
 use zc_core::sync::unmodelled::AtomicU64 as PlainU64;
 
+use crate::agent::Run;
 use crate::budget::Line;
 use crate::builder::ManagerBuilder;
 use crate::failure::FailedGroupData;
@@ -212,6 +213,31 @@ impl Shared {
         [linger, abandon].into_iter().flatten().min()
     }
 
+    /// A run has begun in the group in `slot`.
+    pub(crate) fn register_run(self: &Arc<Self>, slot: usize, run: Arc<Run>, id: u64) {
+        self.with_core(|core, after| {
+            let side = &mut core.sides[slot];
+            // Unless it was published meanwhile, or is to be published at once.
+            if side.live && !side.complete && core.life.is_open() {
+                side.runs.push((run, id));
+            } else {
+                after.runs.push((run, id));
+            }
+        });
+    }
+
+    /// Publishes the runs of the group in `slot`, once the lock is free.
+    pub(crate) fn publish_runs(&self, core: &mut Core, slot: usize, after: &mut After) {
+        after.runs.append(&mut core.sides[slot].runs);
+    }
+
+    /// Publishes every run there is, once the lock is free.
+    pub(crate) fn publish_all_runs(&self, core: &mut Core, after: &mut After) {
+        for slot in 0..core.sides.len() {
+            self.publish_runs(core, slot, after);
+        }
+    }
+
     /// A group has been opened: whoever waits for time to pass must set the alarm.
     pub(crate) fn wake_timers(&self, core: &mut Core, after: &mut After) {
         if self.config.needs_time() {
@@ -246,6 +272,10 @@ pub(crate) struct After {
     pub(crate) groups: Vec<SuccessfulGroupData>,
     pub(crate) failures: Vec<FailedGroupData>,
     pub(crate) reports: Vec<Arc<crate::finalize::FinalizeResult>>,
+    /// Runs to be published, by reservation.
+    pub(crate) runs: Vec<(Arc<Run>, u64)>,
+    /// Runs of groups that are gone.
+    pub(crate) stale_runs: Vec<(Arc<Run>, u64)>,
     /// Reservations that nobody ever saw.
     pub(crate) retired: Vec<Lease>,
 }
@@ -261,5 +291,9 @@ impl After {
             let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
         }
         self.retired.into_iter().for_each(Lease::retire);
+        for (run, id) in self.runs {
+            // Revoked: then that has been reported.
+            let _ = run.publish(Some(id));
+        }
     }
 }

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Waker};
 use futures_core::Stream;
 use std::sync::Arc;
 use zc_core::ledger;
+use zc_core::sync::thread;
 
 use crate::failure::FailedGroupData;
 use crate::group::data::SuccessfulGroupData;
@@ -24,7 +25,8 @@ pub struct Groups {
 }
 
 /// Receives reports of failures. One of a kind; once it is dropped, reports are kept for the final
-/// report, up to 65,536 failed reservations.
+/// report. While 65,536 failed reservations are unread, nothing new is reserved: reservations wait
+/// or, if this end was dropped, fail.
 ///
 /// As a `Stream` it yields [`Received::Item`]s, one [`Received::End`], and then `None`.
 #[derive(Debug)]
@@ -209,7 +211,8 @@ impl Inbox {
                 return Poll::Ready(received);
             }
             if again {
-                // A writer is between two instructions of a reservation: look again soon.
+                // A writer is between two instructions of a reservation: let it run, and look again.
+                thread::yield_now();
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }

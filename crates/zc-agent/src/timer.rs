@@ -49,7 +49,8 @@ impl Timer {
 }
 
 impl Shared {
-    /// Seals the open group if its first byte is old enough; when it will be.
+    /// Seals the open group if its first byte is old enough, and publishes runs of groups that
+    /// are; when the next will be.
     pub(crate) fn tick_linger(
         self: &Arc<Self>,
         core: &mut Core,
@@ -57,16 +58,34 @@ impl Shared {
         after: &mut After,
     ) -> Option<Instant> {
         let linger = self.config.linger?;
-        let slot = core.current?;
-        if self.cursor.peek().is_closed() {
-            return None;
+        let open = core.current.filter(|_| !self.cursor.peek().is_closed());
+        let mut next = None;
+        for slot in 0..core.sides.len() {
+            let side = &core.sides[slot];
+            let waits = open == Some(slot) || !side.runs.is_empty();
+            let Some(due) = side.since.and_then(|since| since.checked_add(linger)) else {
+                continue;
+            };
+            if !waits || !side.live || side.complete {
+                continue;
+            }
+            if due > now {
+                next = next.map_or(Some(due), |next: Instant| Some(next.min(due)));
+                continue;
+            }
+            let side = &mut core.sides[slot];
+            if !side.runs.is_empty() && !std::mem::replace(&mut side.has_lingered, true) {
+                // First the runs, while the tail of the last one can still go back; then the seal.
+                self.publish_runs(core, slot, after);
+                next = Some(now);
+                continue;
+            }
+            self.publish_runs(core, slot, after);
+            if open == Some(slot) {
+                self.seal_open(core, SealedBy::Linger, after);
+            }
         }
-        let due = core.sides[slot].since?.checked_add(linger)?;
-        if due > now {
-            return Some(due);
-        }
-        self.seal_open(core, SealedBy::Linger, after);
-        None
+        next
     }
 
     /// Revokes reservations that are too old; when to look again.
@@ -88,8 +107,18 @@ impl Shared {
             let count = self.count(core, slot);
             let notes = &mut core.sides[slot].notes;
             let mut below = 0;
+            let is_due = |at: Instant| at.checked_add(patience).is_some_and(|due| due <= now);
+            if notes.front().is_some_and(|&(at, _)| is_due(at)) && !core.sides[slot].runs.is_empty()
+            {
+                // What was written to a run is no less good for the writer's being idle. Whatever
+                // is still held at the next look is revoked.
+                self.publish_runs(core, slot, after);
+                is_needed = true;
+                continue;
+            }
+            let notes = &mut core.sides[slot].notes;
             while let Some(&(at, count)) = notes.front()
-                && at.checked_add(patience).is_some_and(|due| due <= now)
+                && is_due(at)
             {
                 below = count;
                 notes.pop_front();

@@ -79,6 +79,14 @@ fn every_option_is_validated() {
     assert!(small().memory_budget(100).spawn().is_ok());
 }
 
+#[tokio::test]
+async fn the_largest_reservation_is_the_largest_also_where_more_would_fit() {
+    let (handle, _groups, _failures) = small().max_reservation(50).spawn().unwrap();
+    let _open = handle.reserve_writer(size(1)).await.unwrap();
+    let error = handle.try_reserve_writer(size(51)).unwrap_err();
+    assert!(matches!(error, BufferError::TooLarge { size: 51, max: 50 }));
+}
+
 #[test]
 fn the_whole_path_needs_no_runtime() {
     let (handle, mut groups, _failures) = small().spawn().unwrap();

@@ -275,6 +275,44 @@ fn an_idle_agent_does_not_keep_the_end_away() {
     });
 }
 
+/// The end comes while a reservation crosses the line: whoever seals, somebody completes.
+#[test]
+fn seal_now_against_the_crossing_reservation() {
+    model(|| {
+        let (handle, _groups, _failures) = spawn(2, 6);
+        let first = handle.try_reserve_writer(size(1)).unwrap();
+        let other = handle.clone();
+        let writer = thread::spawn(move || other.try_reserve_writer(size(1)));
+        block_on(handle.finalize_with(FinalizeMode::SealNow)).unwrap();
+        // Kept until here: the end does not wait for it to be dropped.
+        drop((writer.join().unwrap(), first));
+    });
+}
+
+/// A flush publishes a run while its writer goes on writing: every write comes out once.
+#[test]
+fn a_flush_against_a_write_to_a_run() {
+    model(|| {
+        let (handle, mut groups, mut failures) = spawn(4, 40);
+        let mut writer = handle.writer(2);
+        writer.blocking_write(&[1]).unwrap();
+        let thread = thread::spawn(move || {
+            writer.blocking_write(&[2]).unwrap();
+        });
+        handle.flush();
+        thread.join().unwrap();
+        handle.flush();
+        let mut bytes = vec![];
+        while let Some(Received::Item(group)) = groups.try_recv() {
+            bytes.extend_from_slice(&group.into_bytes());
+        }
+        assert_eq!(bytes, [1, 2]);
+        while let Some(Received::Item(failed)) = failures.try_recv() {
+            assert_eq!(failed.failed_reservations[0].reason, FailReason::Unused);
+        }
+    });
+}
+
 /// The end waits for a reservation that is just being made, or the reservation is refused.
 #[test]
 fn drain_against_reserve_and_commit() {

@@ -42,7 +42,8 @@
 //!   several receivers, and any async `select!` will do for tasks.
 //! * Weak ends, [`Sender::closed`], iterators.
 //! * [`Channel`], the life of a channel in its type: sending on a closed one does not compile.
-//! * [`RingBuffer`], the bare lock-free queue.
+//! * [`RingBuffer`], the bare lock-free queue, and [`spsc`], the wait-free special case of one
+//!   sender and one receiver, with chunks as slices.
 //!
 //! # States
 //!
@@ -110,6 +111,7 @@ mod ring_buffer;
 mod select;
 mod sender;
 mod shared;
+pub mod spsc;
 mod state;
 mod stream;
 mod wait;

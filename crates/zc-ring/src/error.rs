@@ -11,7 +11,9 @@ use crate::consumer::ConsumerId;
 #[non_exhaustive]
 pub enum BuildError {
     /// The capacity is zero, no power of two, or beyond the address space.
-    #[error("ring capacity must be a power of two of at least 1 row that fits into memory, not {capacity}")]
+    #[error(
+        "ring capacity must be a power of two of at least 1 row that fits into memory, not {capacity}"
+    )]
     Capacity {
         /// The capacity asked for, in rows.
         capacity: usize,
@@ -49,7 +51,9 @@ pub enum ProducerError {
 #[non_exhaustive]
 pub enum JoinError {
     /// The row to start at is overwritten, or about to be, or not yet published.
-    #[error("cannot start at sequence {requested}: the ring holds {oldest} up to, not including, {head}")]
+    #[error(
+        "cannot start at sequence {requested}: the ring holds {oldest} up to, not including, {head}"
+    )]
     SequenceOutOfRange {
         /// The sequence asked for.
         requested: u64,
@@ -65,7 +69,9 @@ pub enum JoinError {
         id: ConsumerId,
     },
     /// `OnLag::Lossy` and `OnLag::Evict` read copies, and the row type cannot be copied as bytes.
-    #[error("OnLag::Lossy and OnLag::Evict need rows of plain data: derive zerocopy's FromBytes, IntoBytes and Immutable for `{row}`")]
+    #[error(
+        "OnLag::Lossy and OnLag::Evict need rows of plain data: derive zerocopy's FromBytes, IntoBytes and Immutable for `{row}`"
+    )]
     NotPlainData {
         /// The row type.
         row: &'static str,

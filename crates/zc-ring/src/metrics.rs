@@ -4,8 +4,8 @@
 //! lock that a producer or consumer needs for its rows. Figures read while the ring runs may be a
 //! few rows apart from each other.
 
-use zc_core::sync::atomic::Ordering;
 use std::time::Duration;
+use zc_core::sync::atomic::Ordering;
 
 use zc_core::sync::unmodelled::AtomicU64;
 
@@ -74,7 +74,11 @@ impl Histogram {
 
     /// The counts with the largest value of their bucket, empty buckets left out.
     pub fn buckets(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
-        let counted = self.buckets.iter().enumerate().filter(|(_, count)| **count > 0);
+        let counted = self
+            .buckets
+            .iter()
+            .enumerate()
+            .filter(|(_, count)| **count > 0);
         counted.map(|(bucket, count)| (largest(bucket), *count))
     }
 
@@ -121,7 +125,10 @@ impl ProducerStats {
     /// One publish call of `rows` rows.
     #[inline]
     pub(crate) fn published(&self, rows: u64) {
-        bump(&self.batch_size[(u64::BITS - rows.leading_zeros()) as usize], 1);
+        bump(
+            &self.batch_size[(u64::BITS - rows.leading_zeros()) as usize],
+            1,
+        );
     }
 }
 

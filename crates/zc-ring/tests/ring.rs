@@ -126,9 +126,21 @@ fn a_batch_larger_than_the_ring_is_refused_and_an_empty_one_is_nothing() -> Resu
     let ring = Ring::<u8>::builder(4).build()?;
     let mut producer = ring.producer()?;
     let refused = producer.publish_batch(5, |_| unreachable!());
-    assert_eq!(refused, Err(PublishError::BatchTooLarge { rows: 5, capacity: 4 }));
+    assert_eq!(
+        refused,
+        Err(PublishError::BatchTooLarge {
+            rows: 5,
+            capacity: 4
+        })
+    );
     let refused = producer.publish_slice(&[0; 6]);
-    assert_eq!(refused, Err(PublishError::BatchTooLarge { rows: 6, capacity: 4 }));
+    assert_eq!(
+        refused,
+        Err(PublishError::BatchTooLarge {
+            rows: 6,
+            capacity: 4
+        })
+    );
     assert_eq!(producer.publish_batch(0, |_| unreachable!()), Ok(0));
     assert_eq!(ring.metrics().published, 0);
     assert_eq!(ring.metrics().batch_size.count(), 0);
@@ -141,7 +153,11 @@ fn capacities_that_are_no_power_of_two_are_refused() {
         let refused = Ring::<u8>::builder(capacity).build();
         assert!(matches!(refused, Err(BuildError::Capacity { capacity: c }) if c == capacity));
     }
-    assert!(Ring::<[u64; 32]>::builder(1 << (usize::BITS - 2)).build().is_err());
+    assert!(
+        Ring::<[u64; 32]>::builder(1 << (usize::BITS - 2))
+            .build()
+            .is_err()
+    );
 }
 
 #[test]
@@ -196,13 +212,26 @@ fn joining_at_tail_oldest_and_a_sequence() -> Result {
         producer.publish(|slot| *slot = n);
     }
     assert_eq!(drain(&mut ring.consumer(from(Start::Tail))?), []);
-    assert_eq!(drain(&mut ring.consumer(from(Start::Oldest))?), [12, 13, 14, 15, 16, 17, 18, 19]);
+    assert_eq!(
+        drain(&mut ring.consumer(from(Start::Oldest))?),
+        [12, 13, 14, 15, 16, 17, 18, 19]
+    );
     assert_eq!(drain(&mut ring.consumer(lossy(Start::Oldest))?).len(), 8);
-    assert_eq!(drain(&mut ring.consumer(from(Start::Sequence(18)))?), [18, 19]);
+    assert_eq!(
+        drain(&mut ring.consumer(from(Start::Sequence(18)))?),
+        [18, 19]
+    );
     assert_eq!(drain(&mut ring.consumer(from(Start::Sequence(20)))?), []);
     for requested in [11, 21] {
         let refused = ring.consumer(from(Start::Sequence(requested))).unwrap_err();
-        assert_eq!(refused, JoinError::SequenceOutOfRange { requested, oldest: 12, head: 20 });
+        assert_eq!(
+            refused,
+            JoinError::SequenceOutOfRange {
+                requested,
+                oldest: 12,
+                head: 20
+            }
+        );
     }
     Ok(())
 }
@@ -258,7 +287,10 @@ fn a_lossy_consumer_is_told_exactly_what_it_missed() -> Result {
     assert_eq!(drain(&mut consumer), (12..20).collect::<Vec<_>>());
     assert!(matches!(consumer.poll(100), Poll::Empty));
     let metrics = ring.metrics();
-    assert_eq!((metrics.consumers[0].missed, metrics.consumers[0].lag), (12, 0));
+    assert_eq!(
+        (metrics.consumers[0].missed, metrics.consumers[0].lag),
+        (12, 0)
+    );
     Ok(())
 }
 
@@ -266,7 +298,10 @@ fn a_lossy_consumer_is_told_exactly_what_it_missed() -> Result {
 fn commit_counts_only_what_it_says() -> Result {
     let ring = Ring::<u64>::builder(8).build()?;
     for on_lag in [OnLag::Block, OnLag::Lossy] {
-        let mut consumer = ring.consumer(ConsumerOptions { on_lag, ..Default::default() })?;
+        let mut consumer = ring.consumer(ConsumerOptions {
+            on_lag,
+            ..Default::default()
+        })?;
         ring.producer()?.publish_slice(&[0, 1, 2, 3, 4])?;
         consumer.poll(4).rows().unwrap().commit(3);
         assert_eq!(drain(&mut consumer), [3, 4]);
@@ -313,7 +348,10 @@ fn a_forgotten_batch_counts_as_read_and_comes_once() -> Result {
 fn a_panic_in_a_publish_closure_publishes_nothing() -> Result {
     let ring = Ring::<u64>::builder(4).build()?;
     for on_lag in [OnLag::Block, OnLag::Lossy] {
-        let mut consumer = ring.consumer(ConsumerOptions { on_lag, ..Default::default() })?;
+        let mut consumer = ring.consumer(ConsumerOptions {
+            on_lag,
+            ..Default::default()
+        })?;
         let mut producer = ring.producer()?;
         producer.publish(|slot| *slot = 1);
         let outcome = catch_unwind(AssertUnwindSafe(|| {
@@ -374,7 +412,10 @@ fn an_empty_ring_is_empty_while_a_handle_lives() -> Result {
     let mut consumer = ring.consumer(ConsumerOptions::default())?;
     assert!(matches!(consumer.poll(1), Poll::Empty));
     assert!(matches!(consumer.poll(0), Poll::Empty));
-    assert!(matches!(consumer.recv_timeout(Duration::from_millis(2)), Poll::Empty));
+    assert!(matches!(
+        consumer.recv_timeout(Duration::from_millis(2)),
+        Poll::Empty
+    ));
     assert!(matches!(consumer.recv_timeout(Duration::ZERO), Poll::Empty));
     Ok(())
 }
@@ -414,8 +455,15 @@ fn a_consumer_reads_after_those_it_depends_on() -> Result {
 #[test]
 fn a_consumer_past_its_policy_is_evicted_and_told() -> Result {
     let ring = Ring::<u64>::builder(4).wait(WaitStrategy::Park).build()?;
-    let on_lag = OnLag::Evict { rows: 4, after: Duration::from_millis(20) };
-    let mut slow = ring.consumer(ConsumerOptions { name: "slow", on_lag, ..Default::default() })?;
+    let on_lag = OnLag::Evict {
+        rows: 4,
+        after: Duration::from_millis(20),
+    };
+    let mut slow = ring.consumer(ConsumerOptions {
+        name: "slow",
+        on_lag,
+        ..Default::default()
+    })?;
     let mut producer = ring.producer()?;
     producer.publish_slice(&[0, 1, 2, 3])?;
     assert_eq!(producer.try_publish(|_| unreachable!()), Err(Full));
@@ -425,7 +473,13 @@ fn a_consumer_past_its_policy_is_evicted_and_told() -> Result {
     assert!(matches!(slow.poll(2), Poll::Evicted));
     assert!(matches!(slow.recv_blocking(), Poll::Evicted));
     let metrics = ring.metrics();
-    assert_eq!((metrics.consumers[0].name.as_str(), metrics.consumers[0].evictions), ("slow", 1));
+    assert_eq!(
+        (
+            metrics.consumers[0].name.as_str(),
+            metrics.consumers[0].evictions
+        ),
+        ("slow", 1)
+    );
     drop(slow);
     assert!(ring.metrics().consumers.is_empty());
     Ok(())
@@ -434,8 +488,14 @@ fn a_consumer_past_its_policy_is_evicted_and_told() -> Result {
 #[test]
 fn a_consumer_that_lags_less_than_its_policy_says_is_not_evicted() -> Result {
     let ring = Ring::<u64>::builder(4).build()?;
-    let on_lag = OnLag::Evict { rows: 5, after: Duration::ZERO };
-    let mut slow = ring.consumer(ConsumerOptions { on_lag, ..Default::default() })?;
+    let on_lag = OnLag::Evict {
+        rows: 5,
+        after: Duration::ZERO,
+    };
+    let mut slow = ring.consumer(ConsumerOptions {
+        on_lag,
+        ..Default::default()
+    })?;
     let mut producer = ring.producer()?;
     producer.publish_slice(&[0, 1, 2, 3])?;
     let refused = producer.publish_timeout(Duration::from_millis(10), |_| unreachable!());
@@ -447,17 +507,29 @@ fn a_consumer_that_lags_less_than_its_policy_says_is_not_evicted() -> Result {
 #[test]
 fn metrics_count() -> Result {
     let ring = Ring::<u64>::builder(8).build()?;
-    let mut consumer = ring.consumer(ConsumerOptions { name: "one", ..Default::default() })?;
+    let mut consumer = ring.consumer(ConsumerOptions {
+        name: "one",
+        ..Default::default()
+    })?;
     let mut producer = ring.producer()?;
     producer.publish_slice(&[0; 5])?;
     producer.publish(|_| ());
     assert_eq!(consumer.poll(4).rows().unwrap().len(), 4);
     let metrics = ring.metrics();
-    assert_eq!((metrics.published, metrics.head, metrics.capacity), (6, 6, 8));
-    assert_eq!(metrics.batch_size.buckets().collect::<Vec<_>>(), [(1, 1), (7, 1)]);
+    assert_eq!(
+        (metrics.published, metrics.head, metrics.capacity),
+        (6, 6, 8)
+    );
+    assert_eq!(
+        metrics.batch_size.buckets().collect::<Vec<_>>(),
+        [(1, 1), (7, 1)]
+    );
     assert_eq!(metrics.batch_size.quantile(1.0), 7);
     let one = &metrics.consumers[0];
-    assert_eq!((one.name.as_str(), one.sequence, one.lag, one.batches), ("one", 4, 2, 1));
+    assert_eq!(
+        (one.name.as_str(), one.sequence, one.lag, one.batches),
+        ("one", 4, 2, 1)
+    );
     assert_eq!((one.missed, one.evictions, one.waits), (0, 0, 0));
     Ok(())
 }

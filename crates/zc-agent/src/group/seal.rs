@@ -18,37 +18,59 @@ const MAX_OFFSET: u64 = u64::MAX >> 1;
 impl Shared {
     /// Reserves from the open group: one atomic step. `None` if none is open or it does not fit.
     #[inline]
-    pub(crate) fn reserve_fast(&self, size: usize) -> Option<Lease> {
-        let step = self.cursor.reserve(self.limits, size)?;
-        let slot = &self.slots[step.before.slot()];
-        let index = step.before.count();
-        let start = step.before.offset();
-        // SAFETY: the step past the cursor made the reservation, and nothing has settled it.
-        let lease = unsafe { Lease::new(slot, index, start, size as u32) };
-        if step.after.is_closed() {
-            // The reservation just made is not settled, so this cannot complete the group.
-            slot.progress.seal(step.after.offset());
+    pub(crate) fn reserve_fast(self: &Arc<Self>, size: usize) -> Option<Lease> {
+        let (lease, sealed) = self.carve(size)?;
+        if let Some(slot) = sealed {
+            self.with_core(|core, after| self.complete_if_settled(core, slot, after));
         }
         Some(lease)
     }
 
     /// As [`reserve_fast`](Self::reserve_fast) by the holder of the lock, also from a group that
     /// is not open to everybody yet.
-    pub(crate) fn reserve_locked(&self, core: &mut Core, size: usize) -> Option<Lease> {
+    pub(crate) fn reserve_locked(
+        self: &Arc<Self>,
+        core: &mut Core,
+        size: usize,
+        after: &mut After,
+    ) -> Option<Lease> {
         if !core.is_private {
-            return self.reserve_fast(size);
+            let (lease, sealed) = self.carve(size)?;
+            if let Some(slot) = sealed {
+                self.complete_if_settled(core, slot, after);
+            }
+            return Some(lease);
         }
         let step = self.limits.step(self.cursor.peek(), size)?;
         self.cursor.set_closed(step.after.with_closed(true));
         let slot = &self.slots[step.before.slot()];
-        // SAFETY: as above; only the holder of the lock moves a closed cursor.
-        let lease =
-            unsafe { Lease::new(slot, step.before.count(), step.before.offset(), size as u32) };
+        let (index, start) = (step.before.count(), step.before.offset());
+        // SAFETY: only the holder of the lock moves a closed cursor: the reservation is made, and
+        // nothing has settled it.
+        let lease = unsafe { Lease::new(slot, index, start, size as u32) };
         if step.after.is_closed() {
             core.is_private = false;
             slot.progress.seal(step.after.offset());
         }
         Some(lease)
+    }
+
+    /// One step past the open cursor. With the lease comes the slot of a group that was sealed by
+    /// it and needs a look under the lock, because it settles there.
+    #[inline]
+    fn carve(&self, size: usize) -> Option<(Lease, Option<usize>)> {
+        let step = self.cursor.reserve(self.limits, size)?;
+        let slot = &self.slots[step.before.slot()];
+        let (index, start) = (step.before.count(), step.before.offset());
+        // SAFETY: the step past the cursor made the reservation, and nothing has settled it.
+        let lease = unsafe { Lease::new(slot, index, start, size as u32) };
+        if !step.after.is_closed() {
+            return Some((lease, None));
+        }
+        // The reservation just made is not settled, so this does not complete the group; unless
+        // it has been revoked in between, which makes the group a slow one.
+        let sealed = slot.progress.seal(step.after.offset());
+        Some((lease, sealed.is_slow().then_some(slot.index)))
     }
 
     /// Opens a group on the slab of `region`, for nobody but the holder of the lock until

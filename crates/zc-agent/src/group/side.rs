@@ -1,9 +1,12 @@
 //! What is known of a group under the manager's lock.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Instant;
 
 use zc_core::Frozen;
+
+use crate::agent::Run;
 
 use crate::types::{FailReason, GroupState, SealedBy};
 
@@ -31,6 +34,10 @@ pub(crate) struct Side {
     pub(crate) holes: Vec<Range>,
     /// Foreign bytes and where they stand in.
     pub(crate) adopted: Vec<(u32, Frozen<u8>)>,
+    /// Whether its runs have been published because it is old enough.
+    pub(crate) has_lingered: bool,
+    /// Runs in the group, by reservation.
+    pub(crate) runs: Vec<(Arc<Run>, u64)>,
     pub(crate) slow: Slow,
 }
 

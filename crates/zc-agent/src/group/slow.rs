@@ -156,6 +156,10 @@ impl Shared {
         slot: usize,
         after: &mut After,
     ) {
+        let side = &core.sides[slot];
+        if !side.slow.on || side.complete {
+            return;
+        }
         let sealed = self.slots[slot].progress.peek().sealed_len();
         if sealed == Some(core.sides[slot].slow.settled) {
             self.complete(core, slot, after);

@@ -44,25 +44,32 @@ pub(super) fn decode(bytes: Frozen<u8>) -> Result<Block, BlockError> {
 /// the length that its coding makes it and with its checksum.
 fn check(bytes: &[u8], head: &Head, entries: &[Entry]) -> Result<(), BlockError> {
     if head.rows == 0 || head.rows > MAX_ROWS {
-        return Err(BlockError::Corrupt { what: "number of rows" });
+        return Err(BlockError::Corrupt {
+            what: "number of rows",
+        });
     }
     let mut offset = head.head_len;
     for entry in entries {
-        let expected = payload_len(entry, head.rows).ok_or(BlockError::Corrupt { what: "codec" })?;
+        let expected =
+            payload_len(entry, head.rows).ok_or(BlockError::Corrupt { what: "codec" })?;
         if entry.offset != offset || entry.len != expected {
-            return Err(BlockError::Corrupt { what: "place of a column" });
+            return Err(BlockError::Corrupt {
+                what: "place of a column",
+            });
         }
         let end = offset + expected.next_multiple_of(ALIGN);
-        let payload = bytes
-            .get(offset..end)
-            .ok_or(BlockError::Corrupt { what: "length of a column" })?;
+        let payload = bytes.get(offset..end).ok_or(BlockError::Corrupt {
+            what: "length of a column",
+        })?;
         if format::payload_crc(payload) != entry.crc {
             return Err(BlockError::Checksum { what: "column" });
         }
         offset = end;
     }
     if offset != head.total_len {
-        return Err(BlockError::Corrupt { what: "end of the block" });
+        return Err(BlockError::Corrupt {
+            what: "end of the block",
+        });
     }
     Ok(())
 }
@@ -103,7 +110,9 @@ pub(super) fn column(block: &Block, index: usize) -> Result<RawColumn, BlockErro
         .decode(payload, block.rows, width, is_signed(column_type));
     let stats = Stats::of(&numbers, column_type);
     if (stats.min, stats.max) != (entry.min, entry.max) {
-        return Err(BlockError::Corrupt { what: "smallest and largest value" });
+        return Err(BlockError::Corrupt {
+            what: "smallest and largest value",
+        });
     }
     Ok(RawColumn::Numbers(numbers))
 }

@@ -18,7 +18,10 @@ pub enum BlockError {
     #[error("not a sealed block: the magic bytes are missing")]
     NotABlock,
     /// The block is of a version that this code does not know.
-    #[error("a block of version {version}; this reads version {}", super::format::VERSION)]
+    #[error(
+        "a block of version {version}; this reads version {}",
+        super::format::VERSION
+    )]
     Version {
         /// The version.
         version: u16,

@@ -121,7 +121,9 @@ pub(crate) fn read_head(bytes: &[u8], total_len: usize) -> Result<(Head, Vec<Ent
     };
     let names = HEAD_BYTES + ENTRY_BYTES * head.columns;
     if names > bytes.len() {
-        return Err(BlockError::Corrupt { what: "number of columns" });
+        return Err(BlockError::Corrupt {
+            what: "number of columns",
+        });
     }
     let entries = bytes[HEAD_BYTES..names].chunks_exact(ENTRY_BYTES);
     let mut name_at = names;
@@ -129,32 +131,47 @@ pub(crate) fn read_head(bytes: &[u8], total_len: usize) -> Result<(Head, Vec<Ent
         .map(|entry| {
             let name_len = u32_at(entry, 20) as usize;
             let is_next = u32_at(entry, 24) as usize == name_at;
-            let name = name_at.checked_add(name_len).and_then(|end| bytes.get(name_at..end));
-            let name = name.filter(|_| is_next).and_then(|name| std::str::from_utf8(name).ok());
-            let name = name.ok_or(BlockError::Corrupt { what: "column name" })?;
+            let name = name_at
+                .checked_add(name_len)
+                .and_then(|end| bytes.get(name_at..end));
+            let name = name
+                .filter(|_| is_next)
+                .and_then(|name| std::str::from_utf8(name).ok());
+            let name = name.ok_or(BlockError::Corrupt {
+                what: "column name",
+            })?;
             name_at += name_len;
             read_entry(entry, name)
         })
         .collect::<Result<Vec<_>, _>>()?;
     if bytes[name_at..].iter().any(|byte| *byte != 0) || bytes.len() - name_at >= ALIGN {
-        return Err(BlockError::Corrupt { what: "end of the head" });
+        return Err(BlockError::Corrupt {
+            what: "end of the head",
+        });
     }
     Ok((head, entries))
 }
 
 fn read_entry(entry: &[u8], name: &str) -> Result<Entry, BlockError> {
     if u32_at(entry, 28) != 0 {
-        return Err(BlockError::Corrupt { what: "reserved bytes" });
+        return Err(BlockError::Corrupt {
+            what: "reserved bytes",
+        });
     }
     let delta = match entry[2] {
         0 => None,
         1 => Some(DeltaWidth::I8),
         2 => Some(DeltaWidth::I16),
         4 => Some(DeltaWidth::I32),
-        _ => return Err(BlockError::Corrupt { what: "delta width" }),
+        _ => {
+            return Err(BlockError::Corrupt {
+                what: "delta width",
+            });
+        }
     };
-    let column_type = column_type(entry[0], u32_at(entry, 4))
-        .ok_or(BlockError::Corrupt { what: "column type" })?;
+    let column_type = column_type(entry[0], u32_at(entry, 4)).ok_or(BlockError::Corrupt {
+        what: "column type",
+    })?;
     Ok(Entry {
         column: ColumnDef {
             name: name.to_owned(),

@@ -98,7 +98,9 @@ impl Block {
     ) -> Result<T::Values, BlockError> {
         let index = column.index(&self.schema)?;
         let raw = decode::column(self, index)?;
-        T::collect(raw).ok_or(BlockError::Corrupt { what: "value out of its type's range" })
+        T::collect(raw).ok_or(BlockError::Corrupt {
+            what: "value out of its type's range",
+        })
     }
 
     /// The encoded block. Copies nothing.

@@ -19,7 +19,9 @@ pub(super) fn seal(rows: Rows<'_>) -> Result<Block, BlockError> {
     let head_len = format::head_len(columns);
     // As if nothing could be made smaller, so that the buffer is not moved while it grows.
     let widths = columns.iter().map(|column| column.column_type.bytes());
-    let at_most: usize = widths.map(|width| (width * rows.len).next_multiple_of(ALIGN)).sum();
+    let at_most: usize = widths
+        .map(|width| (width * rows.len).next_multiple_of(ALIGN))
+        .sum();
     let mut out = Vec::with_capacity(head_len + at_most);
     out.resize(head_len, 0);
     let mut numbers = Vec::with_capacity(rows.len);
@@ -87,10 +89,16 @@ fn seal_bytes<'a>(mut values: impl Iterator<Item = &'a [u8]> + Clone, out: &mut 
     if is_constant {
         out.extend_from_slice(first);
     } else {
-        values.by_ref().for_each(|value| out.extend_from_slice(value));
+        values
+            .by_ref()
+            .for_each(|value| out.extend_from_slice(value));
     }
     Coding {
-        codec: if is_constant { codec::CONSTANT } else { codec::RAW },
+        codec: if is_constant {
+            codec::CONSTANT
+        } else {
+            codec::RAW
+        },
         bits: 0,
         base: 0,
         first: 0,

@@ -17,12 +17,17 @@ impl Stats {
     /// Of at least one number.
     pub(crate) fn of(numbers: &[u64], column_type: ColumnType) -> Self {
         let key = |number: &u64| order(*number, column_type);
-        let least = |key: &dyn Fn(&u64) -> u64| numbers.iter().copied().min_by_key(key).unwrap_or(0);
+        let least =
+            |key: &dyn Fn(&u64) -> u64| numbers.iter().copied().min_by_key(key).unwrap_or(0);
         let min = least(&key);
         let max = numbers.iter().copied().max_by_key(key).unwrap_or(0);
         let is_integer = column_type.is_integer();
         // The bits of floats are distances apart as they stand, not in total order.
-        let base = if is_integer { min } else { least(&|number| *number) };
+        let base = if is_integer {
+            min
+        } else {
+            least(&|number| *number)
+        };
         Self {
             min,
             max,

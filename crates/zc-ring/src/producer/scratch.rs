@@ -41,9 +41,11 @@ impl<T> Scratch<T> {
         let buffer: *mut T = self.rows.as_mut_ptr().cast();
         for index in 0..rows {
             let slot = slots.peek(first.wrapping_add(index as u64));
+            // SAFETY: within the capacity just reserved.
+            let row = unsafe { buffer.add(index) };
             // SAFETY: both are valid and aligned, and distinct. Nobody writes the slot: the
             // licence is this writer's. Copying the bytes of plain data makes a `T` (I1).
-            unsafe { ptr::copy_nonoverlapping(slot, buffer.add(index), 1) };
+            unsafe { ptr::copy_nonoverlapping(slot, row, 1) };
         }
         // SAFETY: `rows` values have just been written there.
         let staged = unsafe { std::slice::from_raw_parts_mut(buffer, rows) };

@@ -44,7 +44,11 @@ impl<'a, T> SlotsMut<'a, T> {
     where
         T: Clone,
     {
-        assert_eq!(rows.len(), self.len(), "rows and slots must be equally many");
+        assert_eq!(
+            rows.len(),
+            self.len(),
+            "rows and slots must be equally many"
+        );
         let (first, second) = self.as_mut_slices();
         let (left, right) = rows.split_at(first.len());
         first.clone_from_slice(left);
@@ -86,6 +90,8 @@ impl<'a, T> IntoIterator for SlotsMut<'a, T> {
 
 impl<T: fmt::Debug> fmt::Debug for SlotsMut<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.parts.iter().flat_map(|part| part.iter())).finish()
+        f.debug_list()
+            .entries(self.parts.iter().flat_map(|part| part.iter()))
+            .finish()
     }
 }

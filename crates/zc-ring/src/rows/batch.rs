@@ -43,11 +43,7 @@ pub(crate) struct Rows<'a> {
 
 impl<'a> RowBatch<'a> {
     /// Rows that `state` has just taken in hand (B1).
-    pub(crate) fn new(
-        rows: Rows<'a>,
-        state: &'a mut ReadState,
-        sequencer: &'a Sequencer,
-    ) -> Self {
+    pub(crate) fn new(rows: Rows<'a>, state: &'a mut ReadState, sequencer: &'a Sequencer) -> Self {
         Self {
             rows,
             state,

@@ -64,7 +64,11 @@ impl<'a, T: Scalar> Column<'a, T> {
     /// If `values` is not exactly as long as the column.
     pub fn gather(&self, values: &mut [T]) {
         let len = self.len();
-        assert_eq!(values.len(), len, "a column of {len} values needs as many places");
+        assert_eq!(
+            values.len(),
+            len,
+            "a column of {len} values needs as many places"
+        );
         for (row, value) in values.iter_mut().enumerate() {
             *value = self.value(row);
         }
@@ -132,6 +136,8 @@ impl<T: ColumnData + ?Sized> ExactSizeIterator for ColumnIter<'_, T> {}
 
 impl<T: ?Sized> fmt::Debug for ColumnIter<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ColumnIter").field("rows", &self.rows).finish_non_exhaustive()
+        f.debug_struct("ColumnIter")
+            .field("rows", &self.rows)
+            .finish_non_exhaustive()
     }
 }

@@ -93,6 +93,10 @@ impl RowCopies {
 fn delta_fields(schema: &Schema) -> impl Iterator<Item = (usize, Field)> {
     (0..schema.deltas()).filter_map(|number| {
         let is_it = |field: &&Field| field.delta == Some(number);
-        schema.fields().iter().find(is_it).map(|field| (number, *field))
+        schema
+            .fields()
+            .iter()
+            .find(is_it)
+            .map(|field| (number, *field))
     })
 }

@@ -24,7 +24,10 @@ pub enum SchemaError {
         name: String,
     },
     /// A name that is empty or too long.
-    #[error("column name of {len} bytes: it must have 1 to {}", super::MAX_NAME_BYTES)]
+    #[error(
+        "column name of {len} bytes: it must have 1 to {}",
+        super::MAX_NAME_BYTES
+    )]
     Name {
         /// Length of the name in bytes.
         len: usize,
@@ -42,7 +45,9 @@ pub enum SchemaError {
         name: String,
     },
     /// `delta` on something that is no integer column wider than the delta.
-    #[error("column `{name}`: a delta of {delta} bytes needs an integer column wider than that, not {column:?}")]
+    #[error(
+        "column `{name}`: a delta of {delta} bytes needs an integer column wider than that, not {column:?}"
+    )]
     Delta {
         /// The column; empty where there was none before `delta`.
         name: String,

@@ -297,14 +297,18 @@ impl ColumnType {
 
     /// Whether values are integers.
     pub(crate) fn is_integer(self) -> bool {
-        !matches!(self, Self::F32 | Self::F64 | Self::Bool | Self::FixedBytes(_))
+        !matches!(
+            self,
+            Self::F32 | Self::F64 | Self::Bool | Self::FixedBytes(_)
+        )
     }
 }
 
 impl ColumnDef {
     /// Bytes of one value in the ring.
     fn stored(&self) -> usize {
-        self.delta.map_or(self.column_type.bytes(), DeltaWidth::bytes)
+        self.delta
+            .map_or(self.column_type.bytes(), DeltaWidth::bytes)
     }
 }
 

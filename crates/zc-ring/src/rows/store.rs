@@ -48,8 +48,14 @@ pub(crate) struct RowStore {
 }
 
 impl RowStore {
-    pub(crate) fn new(schema: Schema, capacity: usize, initial: u64) -> Result<Arc<Self>, BuildError> {
-        let blocks = (capacity / BLOCK_ROWS as usize + 1).next_power_of_two().max(2);
+    pub(crate) fn new(
+        schema: Schema,
+        capacity: usize,
+        initial: u64,
+    ) -> Result<Arc<Self>, BuildError> {
+        let blocks = (capacity / BLOCK_ROWS as usize + 1)
+            .next_power_of_two()
+            .max(2);
         let words = |a: usize, b: usize| {
             let len = a.checked_mul(b).ok_or(BuildError::Capacity { capacity })?;
             Ok::<_, BuildError>(Words::new(len)?)
@@ -80,7 +86,8 @@ impl RowStore {
     /// The row's own word `word`.
     #[inline]
     pub(crate) fn word(&self, sequence: u64, word: usize) -> u64 {
-        self.rows.load(self.slot(sequence) * self.schema.words() + word)
+        self.rows
+            .load(self.slot(sequence) * self.schema.words() + word)
     }
 
     /// The logical form of a number column of one row.

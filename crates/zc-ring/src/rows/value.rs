@@ -43,7 +43,9 @@ pub enum RawColumn {
 }
 
 /// A number or a truth value: a type whose columns can be gathered into slices.
-pub trait Scalar: ColumnData + Copy + for<'a> ColumnData<Value<'a> = Self, Values = Vec<Self>> {
+pub trait Scalar:
+    ColumnData + Copy + for<'a> ColumnData<Value<'a> = Self, Values = Vec<Self>>
+{
     /// The bits as a `u64`, sign-extended where the type is signed.
     fn to_logical(self) -> u64;
     /// From the low bits of a logical form.
@@ -106,7 +108,7 @@ scalars! {
     u32, U32, |v| v as u64, |l| l as u32;
     u64, U64, |v| v, |l| l;
     f32, F32, |v: f32| v.to_bits() as u64, |l| f32::from_bits(l as u32);
-    f64, F64, |v: f64| v.to_bits(), |l| f64::from_bits(l);
+    f64, F64, |v: f64| v.to_bits(), f64::from_bits;
     bool, Bool, |v| v as u64, |l| l & 1 != 0;
 }
 

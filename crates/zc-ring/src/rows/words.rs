@@ -31,7 +31,7 @@ pub(crate) struct Words {
 impl Words {
     /// `len` words of zero.
     pub(crate) fn new(len: usize) -> Result<Self, RegionError> {
-        let bytes = len.checked_mul(8).unwrap_or(usize::MAX);
+        let bytes = len.saturating_mul(8);
         // Pages of the system cost nothing until they are used.
         #[cfg(unix)]
         let region = if bytes >= PAGES {
@@ -52,7 +52,11 @@ impl Words {
     #[inline]
     fn at(&self, index: usize) -> *mut u64 {
         debug_assert!(index < self.len);
-        self.region.as_ptr().as_ptr().cast::<u64>().wrapping_add(index)
+        self.region
+            .as_ptr()
+            .as_ptr()
+            .cast::<u64>()
+            .wrapping_add(index)
     }
 
     #[inline]
@@ -92,7 +96,11 @@ impl Words {
     /// The words they lie in do not change while the slice is used.
     #[inline]
     pub(crate) unsafe fn bytes(&self, offset: usize, len: usize) -> &[u8] {
-        assert!(offset.checked_add(len).is_some_and(|end| end <= self.len * 8));
+        assert!(
+            offset
+                .checked_add(len)
+                .is_some_and(|end| end <= self.len * 8)
+        );
         let at = self.region.as_ptr().as_ptr().wrapping_add(offset);
         // SAFETY: I1, the assertion, and the caller's promise.
         unsafe { std::slice::from_raw_parts(at, len) }

@@ -133,7 +133,9 @@ impl Gate {
                 OnLag::Evict { rows, after } if in_the_way && lag >= rows => {
                     match after.checked_sub(blocked) {
                         None | Some(Duration::ZERO) => place.evict(),
-                        Some(left) => soonest = Some(soonest.map_or(left, |s: Duration| s.min(left))),
+                        Some(left) => {
+                            soonest = Some(soonest.map_or(left, |s: Duration| s.min(left)))
+                        }
                     }
                 }
                 _ => {}

@@ -8,7 +8,9 @@
 //!   handle is dropped, and its handle is told.
 //! * **Left**: the handle is gone; only consumers that depended on it may still hold the place.
 //!
-//! A place goes Active → Evicted → Left or Active → Left, and never back.
+//! A place goes Active → Evicted → Left or Active → Left, and never back. The state carries no data:
+//! it changes under the gate's lock, under which producers look at it, and a copier that was too
+//! late has synchronised with the writer that evicted it through the word it copied.
 
 use crossbeam_utils::CachePadded;
 use zc_core::sync::Arc;
@@ -101,13 +103,12 @@ impl Place {
 
     /// Whether those who read after it must still wait for it.
     pub(crate) fn is_active(&self) -> bool {
-        self.state.load(edge("ring.leave", Ordering::Acquire)) == ACTIVE
+        self.state.load(Ordering::Relaxed) == ACTIVE
     }
 
     #[inline]
     pub(crate) fn is_evicted(&self) -> bool {
-        matches!(self.policy, OnLag::Evict { .. })
-            && self.state.load(edge("ring.leave", Ordering::Acquire)) == EVICTED
+        matches!(self.policy, OnLag::Evict { .. }) && self.state.load(Ordering::Relaxed) == EVICTED
     }
 
     /// Whether others wait for its cursor. Read it after the barrier that follows the cursor's
@@ -124,12 +125,11 @@ impl Place {
     /// Called under the gate's lock, once.
     pub(super) fn evict(&self) {
         self.stats.evictions.store(1, Ordering::Relaxed);
-        self.state
-            .store(EVICTED, edge("ring.leave", Ordering::Release));
+        self.state.store(EVICTED, Ordering::Relaxed);
     }
 
     /// Called under the gate's lock, once.
     pub(super) fn leave(&self) {
-        self.state.store(LEFT, edge("ring.leave", Ordering::Release));
+        self.state.store(LEFT, Ordering::Relaxed);
     }
 }

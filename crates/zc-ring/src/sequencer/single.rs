@@ -178,7 +178,9 @@ impl State {
 
     #[cold]
     fn renew(&mut self, sequencer: &Sequencer, n: u64) -> bool {
-        let blocked = self.blocked_since.map_or(Duration::ZERO, |since| since.elapsed());
+        let blocked = self
+            .blocked_since
+            .map_or(Duration::ZERO, |since| since.elapsed());
         match sequencer.gate.ask(self.next, n, blocked) {
             Licence::Granted { until, shared } => {
                 self.licence = until;

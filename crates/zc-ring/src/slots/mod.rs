@@ -10,10 +10,26 @@
 //!   has not passed it (R1), so that no licence covers it.
 //! * **I4** Validated copiers touch slots through atomic words only, and then so do writers (W2);
 //!   this happens for plain data alone.
+//! * **I5** `Slots<T>` is invariant in `T`: what a producer of `&'short str` writes is not read by a
+//!   consumer of `&'static str`.
+//!
+//! ```compile_fail
+//! use zc_ring::{ConsumerOptions, Ring};
+//!
+//! let ring = Ring::<&'static str>::builder(1).build().unwrap();
+//! let mut consumer = ring.consumer(ConsumerOptions::default()).unwrap();
+//! {
+//!     let short = String::from("gone soon");
+//!     let ring: &Ring<&str> = &ring;
+//!     ring.producer().unwrap().publish(|slot| *slot = &short);
+//! }
+//! let dangling: &'static str = consumer.poll(1).rows().unwrap()[0];
+//! ```
 
 pub(crate) mod words;
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::mem::{align_of, size_of};
 use std::ptr::NonNull;
 
@@ -33,6 +49,7 @@ pub(crate) struct Slots<T> {
     #[cfg(any(zc_loom, zc_shuttle))]
     model: words::Model,
     _region: Region,
+    _rows: PhantomData<fn(T) -> T>,
 }
 
 // SAFETY: the slots own their `T`s; moving the block moves them, which `T: Send` allows. I1.
@@ -64,8 +81,10 @@ impl<T: Default> Slots<T> {
         let mut filled = Filled { base, len: 0 };
         while filled.len < capacity {
             let value = T::default();
-            // SAFETY: inside the region (checked above) and aligned; nobody else has the region.
-            unsafe { base.add(filled.len).write(value) };
+            // SAFETY: inside the region (checked above).
+            let slot = unsafe { base.add(filled.len) };
+            // SAFETY: aligned (checked above), and nobody else has the region.
+            unsafe { slot.write(value) };
             filled.len += 1;
         }
         std::mem::forget(filled);
@@ -76,6 +95,7 @@ impl<T: Default> Slots<T> {
             #[cfg(any(zc_loom, zc_shuttle))]
             model: words::Model::new(capacity),
             _region: region,
+            _rows: PhantomData,
         })
     }
 }
@@ -113,9 +133,12 @@ impl<T> Slots<T> {
     /// The caller is the writer, and its licence covers the rows (I2); nobody copies from them
     /// (the licence was not `shared`).
     #[inline]
-    #[expect(clippy::mut_from_ref, reason = "exclusive by the licence, not by a borrow")]
+    #[expect(
+        clippy::mut_from_ref,
+        reason = "exclusive by the licence, not by a borrow"
+    )]
     pub(crate) unsafe fn write(&self, first: u64, rows: usize) -> [&mut [T]; 2] {
-        (0..rows).for_each(|row| self.shadow.write(first as usize + row & self.mask));
+        (0..rows).for_each(|row| self.shadow.write((first as usize + row) & self.mask));
         self.stretches(first, rows)
             // SAFETY: I1, and I2 by the caller's promise; the two stretches do not overlap.
             .map(|(at, len)| unsafe { std::slice::from_raw_parts_mut(at.as_ptr(), len) })
@@ -128,7 +151,7 @@ impl<T> Slots<T> {
     /// long as the slices are used (I3).
     #[inline]
     pub(crate) unsafe fn read(&self, first: u64, rows: usize) -> [&[T]; 2] {
-        (0..rows).for_each(|row| self.shadow.read(first as usize + row & self.mask));
+        (0..rows).for_each(|row| self.shadow.read((first as usize + row) & self.mask));
         self.stretches(first, rows)
             // SAFETY: I1, and I3 by the caller's promise.
             .map(|(at, len)| unsafe { std::slice::from_raw_parts(at.as_ptr(), len) })

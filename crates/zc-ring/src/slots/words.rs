@@ -9,10 +9,10 @@
 //! The model checkers' atomics cannot lie over memory. There the words of a slot are mirrored in a
 //! [`Model`]: rows of one word, which is what the models use.
 
-#[cfg(not(any(zc_loom, zc_shuttle)))]
-pub(crate) use over_memory::{load, store};
 #[cfg(any(zc_loom, zc_shuttle))]
 pub(crate) use modelled::Model;
+#[cfg(not(any(zc_loom, zc_shuttle)))]
+pub(crate) use over_memory::{load, store};
 
 use std::ptr;
 
@@ -36,7 +36,11 @@ impl<T> Slots<T> {
         {
             // SAFETY: the slot is the writer's (I2), and the model checkers run one thread at a
             // time.
-            unsafe { self.at(sequence).as_ptr().copy_from_nonoverlapping(ptr::from_ref(row), 1) };
+            unsafe {
+                self.at(sequence)
+                    .as_ptr()
+                    .copy_from_nonoverlapping(ptr::from_ref(row), 1)
+            };
             self.mirror(sequence, 1);
         }
     }
@@ -92,14 +96,16 @@ mod over_memory {
     #[inline]
     pub(crate) unsafe fn store<T>(row: *const T, slot: *mut T) {
         let bytes = size_of::<T>();
-        // SAFETY: the caller's promise; the words are aligned because `T` is.
-        unsafe {
-            match align_of::<T>() {
-                1 => store_words::<u8>(row.cast(), slot.cast(), bytes),
-                2 => store_words::<u16>(row.cast(), slot.cast(), bytes / 2),
-                4 => store_words::<u32>(row.cast(), slot.cast(), bytes / 4),
-                _ => store_words::<u64>(row.cast(), slot.cast(), bytes / 8),
-            }
+        let (from, to) = (row.cast::<u8>(), slot.cast::<u8>());
+        match align_of::<T>() {
+            // SAFETY: the caller's promise; words of this size are aligned because `T` is.
+            1 => unsafe { store_words::<u8>(from, to, bytes) },
+            // SAFETY: as above.
+            2 => unsafe { store_words::<u16>(from.cast(), to.cast(), bytes / 2) },
+            // SAFETY: as above.
+            4 => unsafe { store_words::<u32>(from.cast(), to.cast(), bytes / 4) },
+            // SAFETY: as above; more than 8 is a multiple of 8.
+            _ => unsafe { store_words::<u64>(from.cast(), to.cast(), bytes / 8) },
         }
     }
 
@@ -110,22 +116,23 @@ mod over_memory {
     #[inline]
     pub(crate) unsafe fn load<T>(slot: *mut T, row: *mut T) {
         let bytes = size_of::<T>();
-        // SAFETY: the caller's promise; the words are aligned because `T` is.
-        unsafe {
-            match align_of::<T>() {
-                1 => load_words::<u8>(slot.cast(), row.cast(), bytes),
-                2 => load_words::<u16>(slot.cast(), row.cast(), bytes / 2),
-                4 => load_words::<u32>(slot.cast(), row.cast(), bytes / 4),
-                _ => load_words::<u64>(slot.cast(), row.cast(), bytes / 8),
-            }
+        let (from, to) = (slot.cast::<u8>(), row.cast::<u8>());
+        match align_of::<T>() {
+            // SAFETY: the caller's promise; words of this size are aligned because `T` is.
+            1 => unsafe { load_words::<u8>(from, to, bytes) },
+            // SAFETY: as above.
+            2 => unsafe { load_words::<u16>(from.cast(), to.cast(), bytes / 2) },
+            // SAFETY: as above.
+            4 => unsafe { load_words::<u32>(from.cast(), to.cast(), bytes / 4) },
+            // SAFETY: as above; more than 8 is a multiple of 8.
+            _ => unsafe { load_words::<u64>(from.cast(), to.cast(), bytes / 8) },
         }
     }
 
     #[inline]
     unsafe fn store_words<W: Word>(source: *const W, target: *mut W, words: usize) {
         for index in 0..words {
-            // SAFETY: within the row, by the caller's promise.
-            let (source, target) = unsafe { (source.add(index), target.add(index)) };
+            let (source, target) = (source.wrapping_add(index), target.wrapping_add(index));
             // SAFETY: initialised, for a row has no padding.
             let word = unsafe { source.read() };
             // SAFETY: valid and only accessed atomically, by the caller's promise.
@@ -136,8 +143,7 @@ mod over_memory {
     #[inline]
     unsafe fn load_words<W: Word>(source: *mut W, target: *mut W, words: usize) {
         for index in 0..words {
-            // SAFETY: within the row, by the caller's promise.
-            let (source, target) = unsafe { (source.add(index), target.add(index)) };
+            let (source, target) = (source.wrapping_add(index), target.wrapping_add(index));
             // SAFETY: valid and only accessed atomically, by the caller's promise.
             let word = unsafe { W::load(source) };
             // SAFETY: valid for writes, by the caller's promise.

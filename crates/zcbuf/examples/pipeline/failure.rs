@@ -3,6 +3,8 @@
 use std::fmt;
 use std::process::ExitCode;
 
+const UNUSABLE: u8 = 2;
+
 /// Why the demo could not do its work.
 #[derive(Debug)]
 pub struct Failure {
@@ -15,7 +17,7 @@ impl Failure {
     pub fn input(message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
-            code: 2,
+            code: UNUSABLE,
         }
     }
 
@@ -30,6 +32,11 @@ impl Failure {
     /// For `map_err`: what failed, and the reason.
     pub fn because<E: fmt::Display>(what: impl fmt::Display) -> impl FnOnce(E) -> Self {
         move |error| Self::run(format!("{what}: {error}"))
+    }
+
+    /// Whether it is the input or the options that are unusable.
+    pub fn is_input(&self) -> bool {
+        self.code == UNUSABLE
     }
 
     pub fn exit_code(&self) -> ExitCode {

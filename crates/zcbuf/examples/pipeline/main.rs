@@ -88,7 +88,8 @@ fn main() -> ExitCode {
 
 fn run(args: &Args) -> Result<ExitCode, Failure> {
     // Opened ahead of everything else: an unusable input costs nothing.
-    let source = Source::open(args)?;
+    let shared: &'static Shared = Box::leak(Box::default());
+    let source = Source::open(args, shared)?;
     let runtime =
         tokio::runtime::Runtime::new().map_err(Failure::because("starting the runtime"))?;
     // Removed when it goes out of scope, whatever happens below.
@@ -98,13 +99,18 @@ fn run(args: &Args) -> Result<ExitCode, Failure> {
         .clone()
         .unwrap_or_else(|| scratch.path().join("groups.zc"));
 
-    let code = runtime.block_on(pipeline(args, source, cache_path))?;
+    let code = runtime.block_on(pipeline(args, source, cache_path, shared))?;
     // A source that is stuck in a read of standard input must not hold up the end.
     runtime.shutdown_timeout(Duration::from_millis(100));
     Ok(code)
 }
 
-async fn pipeline(args: &Args, source: Source, cache_path: PathBuf) -> Result<ExitCode, Failure> {
+async fn pipeline(
+    args: &Args,
+    source: Source,
+    cache_path: PathBuf,
+    shared: &'static Shared,
+) -> Result<ExitCode, Failure> {
     let cache = RawDiskCache::builder(&cache_path)
         .capacity(CACHE_BYTES)
         .open()
@@ -119,7 +125,6 @@ async fn pipeline(args: &Args, source: Source, cache_path: PathBuf) -> Result<Ex
         .map_err(Failure::because("the server's address"))?;
     let serving = tokio::spawn(serve::serve(listener, cache.clone()));
 
-    let shared: &'static Shared = Box::leak(Box::default());
     let report = flow(args, source, &cache, server, shared).await;
     let report = match report {
         Ok(report) => report,
@@ -282,6 +287,10 @@ async fn flow(
     progress.finish(shared);
 
     // Causes ahead of consequences.
+    let fed = match fed {
+        Err(failure) if failure.is_input() => return Err(failure),
+        other => other,
+    };
     let Verified {
         rows,
         wrong,

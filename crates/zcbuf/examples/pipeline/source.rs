@@ -1,12 +1,16 @@
 //! Where rows come from: a generator, or CSV.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Read};
+use std::os::fd::AsFd;
 use std::path::Path;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::args::{Args, Input};
 use crate::failure::Failure;
 use crate::row::{COLUMNS, Row};
+use crate::shared::Shared;
 
 /// What the source has next.
 pub enum Next {
@@ -29,17 +33,20 @@ pub enum Source {
 const DEFAULT_ROWS: u64 = 1_000_000;
 
 impl Source {
-    pub fn open(args: &Args) -> Result<Self, Failure> {
+    pub fn open(args: &Args, shared: &'static Shared) -> Result<Self, Failure> {
         let csv = |reader, name| Ok(Self::Csv(Box::new(CsvRows::new(reader, name)?)));
         match &args.input {
             Input::Generator => Ok(Self::Generator(Generator::new(
                 args.rows.unwrap_or(DEFAULT_ROWS),
             ))),
             Input::Stdin => csv(
-                Box::new(BufReader::with_capacity(1 << 20, io::stdin())),
+                Watched::buffered(io::stdin(), shared),
                 "standard input".into(),
             ),
-            Input::File(path) => csv(open_file(path)?, path.display().to_string()),
+            Input::File(path) => {
+                let file = open_file(path)?;
+                csv(Watched::buffered(file, shared), path.display().to_string())
+            }
         }
     }
 
@@ -59,7 +66,7 @@ impl Source {
     }
 }
 
-fn open_file(path: &Path) -> Result<Box<dyn BufRead + Send>, Failure> {
+fn open_file(path: &Path) -> Result<File, Failure> {
     let unreadable = |error: io::Error| Failure::input(format!("{}: {error}", path.display()));
     let file = File::open(path).map_err(unreadable)?;
     if file.metadata().map_err(unreadable)?.is_dir() {
@@ -68,7 +75,36 @@ fn open_file(path: &Path) -> Result<Box<dyn BufRead + Send>, Failure> {
             path.display()
         )));
     }
-    Ok(Box::new(BufReader::with_capacity(1 << 20, file)))
+    Ok(file)
+}
+
+/// An input that ends when the run is stopped, also while it waits for a pipe to say something.
+struct Watched<R> {
+    input: R,
+    shared: &'static Shared,
+}
+
+/// How often a silent input looks whether the run was stopped.
+const LOOK_EVERY_MS: u16 = 50;
+
+impl<R: Read + AsFd + Send + 'static> Watched<R> {
+    fn buffered(input: R, shared: &'static Shared) -> Box<dyn BufRead + Send> {
+        Box::new(BufReader::with_capacity(1 << 20, Self { input, shared }))
+    }
+}
+
+impl<R: Read + AsFd> Read for Watched<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while !self.shared.is_stopped() {
+            let mut ready = [PollFd::new(self.input.as_fd(), PollFlags::POLLIN)];
+            match poll(&mut ready, PollTimeout::from(LOOK_EVERY_MS)) {
+                Ok(0) | Err(nix::errno::Errno::EINTR) => {}
+                Ok(_) => return self.input.read(buffer),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(0)
+    }
 }
 
 /// Rows out of CSV text.

@@ -41,7 +41,9 @@ impl Coding {
             base,
             first: 0,
         };
-        let spread = numbers.iter().fold(0, |all, number| all | number.wrapping_sub(stats.base));
+        let spread = numbers
+            .iter()
+            .fold(0, |all, number| all | number.wrapping_sub(stats.base));
         if spread == 0 {
             return plain(CONSTANT, 0, stats.base);
         }
