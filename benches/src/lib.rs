@@ -17,6 +17,7 @@
 
 mod harness;
 mod machine;
+pub mod plot;
 pub mod report;
 pub mod results;
 mod table;

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 
+use crate::plot;
 use crate::results::{Measured, Result as Cell, Results, root};
 
 /// The committed results.
@@ -78,6 +79,24 @@ pub fn read() -> Result<Vec<Results>, String> {
     serde_json::from_str(&text).map_err(|e| format!("{}: {e}", path.display()))
 }
 
+/// Writes the page and its pictures; gives a line about it.
+///
+/// # Errors
+/// When there are no committed results, or a file cannot be written.
+pub fn publish() -> Result<String, String> {
+    let all = read()?;
+    let text = |e: std::io::Error| e.to_string();
+    fs::write(page(), render(&all)).map_err(text)?;
+    let folder = page().with_extension("");
+    fs::create_dir_all(&folder).map_err(text)?;
+    for results in &all {
+        if let Some(svg) = plot::ratios(results) {
+            fs::write(folder.join(format!("{}.svg", results.bench)), svg).map_err(text)?;
+        }
+    }
+    Ok(format!("{} written", page().display()))
+}
+
 /// The page. Every cell is in it, those where a peer is ahead too.
 #[must_use]
 pub fn render(all: &[Results]) -> String {
@@ -96,6 +115,13 @@ pub fn render(all: &[Results]) -> String {
             "\n## {}\n\n{}, {}\n\n",
             results.bench, results.machine, results.date
         );
+        if plot::ratios(results).is_some() {
+            let _ = write!(
+                page,
+                "![times better than the best peer](performance/{0}.svg)\n\n",
+                results.bench
+            );
+        }
         page += "| cell | unit | ours (min … max) | best peer | ratio | other peers | goal | limit | to limit |\n";
         page += "|---|---|--:|---|--:|---|--:|--:|--:|\n";
         for cell in &results.cells {

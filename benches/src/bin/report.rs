@@ -6,7 +6,6 @@
     reason = "a command-line program"
 )]
 
-use std::fs;
 use std::process::ExitCode;
 
 use zc_benches::report;
@@ -16,7 +15,7 @@ fn main() -> ExitCode {
     let done = if collect {
         report::collect()
     } else {
-        publish()
+        report::publish()
     };
     match done {
         Ok(line) => {
@@ -28,11 +27,4 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-fn publish() -> Result<String, String> {
-    let text = report::render(&report::read()?);
-    let path = report::page();
-    fs::write(&path, text).map_err(|e| format!("{}: {e}", path.display()))?;
-    Ok(format!("{} written", path.display()))
 }

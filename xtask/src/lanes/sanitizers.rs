@@ -27,6 +27,9 @@ struct Sanitizer {
 /// Words in the names of tests that leak on purpose.
 const LEAKING: [&str; 2] = ["forgotten", "leaked"];
 
+/// A refused allocation is null, as it is without a sanitizer: tests ask for too much on purpose.
+const LENIENT: &str = "allocator_may_return_null=1";
+
 /// Bytes that a process may map while instrumented programs are built.
 const COMPILER_MEMORY: u64 = 12 << 30;
 
@@ -75,29 +78,43 @@ fn sanitize(job: &mut Job<'_>, sanitizer: &Sanitizer) -> Result<(), Failure> {
     let flags = flags(job, sanitizer, &host);
     let cmd = build_environment(runner(job, toolchain).args(flags), sanitizer)
         // Instrumented code is some ten times slower; the cases were all tried in `test`.
-        .env("PROPTEST_CASES", "16");
+        .env("PROPTEST_CASES", "16")
+        .env("TSAN_OPTIONS", LENIENT)
+        .env("MSAN_OPTIONS", LENIENT);
     // Apart, under a limit of memory: what the compiler makes of one huge type must not take the
     // whole machine down. Instrumented programs reserve terabytes, so that they run without it.
-    let build = cmd.clone().arg("--no-run").memory(COMPILER_MEMORY);
+    let build = programs(job, sanitizer, toolchain)?.memory(COMPILER_MEMORY);
     job.run(&build)?;
     if sanitizer.name != "address" {
         return job.run_tests(&cmd).map(drop);
     }
-    let careful = cmd.clone().env("ASAN_OPTIONS", "detect_leaks=1").arg("--");
+    let careful = cmd
+        .clone()
+        .env("ASAN_OPTIONS", format!("{LENIENT}:detect_leaks=1"))
+        .arg("--");
     job.run_tests(&careful.args(LEAKING.iter().flat_map(|w| ["--skip", w])))?;
     let lenient = cmd
-        .env("ASAN_OPTIONS", "detect_leaks=0")
+        .env("ASAN_OPTIONS", format!("{LENIENT}:detect_leaks=0"))
         .env("NEXTEST_NO_TESTS", "pass");
     job.run_tests(&lenient.arg("--").args(LEAKING)).map(drop)
 }
 
 /// The command that lists the programs of AddressSanitizer's lane, which is all built by then.
 pub(crate) fn asan_programs(job: &Job<'_>) -> Result<Cmd, Failure> {
-    let cmd = job
-        .cargo(&["test", "--no-run"])
-        .args(["--message-format", "json-render-diagnostics"])
-        .args(flags(job, &ASAN, &host()?));
-    Ok(build_environment(cmd, &ASAN))
+    programs(job, &ASAN, None)
+}
+
+fn programs(job: &Job<'_>, sanitizer: &Sanitizer, toolchain: Option<&str>) -> Result<Cmd, Failure> {
+    let cmd = Cmd::new("cargo", &job.tree.root)
+        .args(toolchain.map(|t| format!("+{t}")))
+        .args([
+            "test",
+            "--no-run",
+            "--message-format",
+            "json-render-diagnostics",
+        ])
+        .args(flags(job, sanitizer, &host()?));
+    Ok(build_environment(cmd, sanitizer))
 }
 
 /// What is built: everything with code of its own.
