@@ -68,7 +68,7 @@ impl RawDiskCache {
         }
     }
 
-    fn shared(&self) -> &Shared {
+    pub(crate) fn shared(&self) -> &Shared {
         &self.handle.shared
     }
 
@@ -100,10 +100,29 @@ impl RawDiskCache {
         let key = key.as_ref();
         let ttl_ms = ttl::millis(ttl).map_err(|error| error.for_key(key))?;
         if data.len() < OFFLOAD_STORE {
-            return self.shared().store_now(key, ttl_ms, &data);
+            return self
+                .shared()
+                .store_now(key, ttl_ms, &data, None)
+                .map(|_| ());
         }
-        let (shared, key) = (Arc::clone(&self.handle.shared), Bytes::copy_from_slice(key));
-        runtime::blocking(move || shared.store_now(&key, ttl_ms, &data)).await
+        let key = Bytes::copy_from_slice(key);
+        self.offload(data.len(), move |shared| {
+            shared.store_now(&key, ttl_ms, &data, None).map(|_| ())
+        })
+        .await
+    }
+
+    /// Runs work on `len` bytes: here if they are few, else where waiting for the disk is allowed.
+    pub(crate) async fn offload<R: Send + 'static>(
+        &self,
+        len: usize,
+        work: impl FnOnce(&Arc<Shared>) -> Result<R, CacheError> + Send + 'static,
+    ) -> Result<R, CacheError> {
+        if len < OFFLOAD_STORE {
+            return work(&self.handle.shared);
+        }
+        let shared = Arc::clone(&self.handle.shared);
+        runtime::blocking(move || work(&shared)).await
     }
 
     /// The regular read: an owned copy that holds nothing of the cache.

@@ -106,6 +106,8 @@ mod cache;
 mod error;
 #[cfg(not(any(zc_loom, zc_shuttle)))]
 mod evict;
+#[cfg(not(any(zc_loom, zc_shuttle)))]
+mod fetch;
 #[cfg(any(zc_loom, zc_shuttle))]
 pub mod index;
 #[cfg(not(any(zc_loom, zc_shuttle)))]
@@ -135,6 +137,7 @@ pub use self::{
     cache::RawDiskCache,
     error::{CacheError, CacheErrorKind},
     evict::Eviction,
+    fetch::FetchError,
     stats::CacheStats,
     zero_copy::{ZeroCopyConfig, ZeroCopyManager, ZeroCopyStats},
 };

@@ -9,6 +9,7 @@ use super::room::Place;
 use super::writer::Leave;
 use crate::builder::{SyncPolicy, Verify};
 use crate::error::{CacheError, CacheErrorKind};
+use crate::fetch::flight::Flight;
 use crate::index::key::Key;
 use crate::index::slot::{Meta, VERIFIED};
 use crate::io::checksum::crc32c;
@@ -27,25 +28,33 @@ pub(crate) struct Reservation<'a> {
 }
 
 impl Shared {
-    /// Stores `data` under `key`; the whole of it, on this thread.
+    /// Stores `data` under `key`; the whole of it, on this thread. What was fetched by a `flight`
+    /// is stored only if nobody changed the key meanwhile; says whether it was.
     pub(crate) fn store_now(
         &self,
         key: &[u8],
         ttl_ms: u64,
         data: &Bytes,
-    ) -> Result<(), CacheError> {
+        flight: Option<&Flight>,
+    ) -> Result<bool, CacheError> {
         let named = |error: CacheError| error.for_key(key).at(self.file.path());
-        self.store_steps(key, ttl_ms, data).map_err(named)
+        self.store_steps(key, ttl_ms, data, flight).map_err(named)
     }
 
-    fn store_steps(&self, key: &[u8], ttl_ms: u64, data: &Bytes) -> Result<(), CacheError> {
+    fn store_steps(
+        &self,
+        key: &[u8],
+        ttl_ms: u64,
+        data: &Bytes,
+        flight: Option<&Flight>,
+    ) -> Result<bool, CacheError> {
         let reservation = self.reserve_for(key, data.len() as u64)?;
         let crc = crc32c(data);
         if !seeded("cache.skip_value") {
             self.file.write_all_at(data, reservation.start)?;
         }
         ledger::copied("cache.store", data.len());
-        reservation.commit(key, ttl_ms, data.len() as u64, crc)
+        reservation.commit(key, ttl_ms, data.len() as u64, crc, flight)
     }
 
     /// Checks everything that can be checked, and makes room.
@@ -88,7 +97,8 @@ impl Reservation<'_> {
         ttl_ms: u64,
         len: u64,
         crc: u32,
-    ) -> Result<(), CacheError> {
+        flight: Option<&Flight>,
+    ) -> Result<bool, CacheError> {
         let shared = self.shared;
         shared.file.write_all_at(spilled(key), self.start + len)?;
         let synced = shared.options.sync == SyncPolicy::EachStore;
@@ -101,8 +111,13 @@ impl Reservation<'_> {
         let hash = shared.hash(key);
         let mut writer = shared.writer.lock();
         writer.settle(shared)?;
+        match flight {
+            Some(flight) if flight.is_overtaken() => return Ok(false),
+            Some(_) => {}
+            None => shared.flights.overtake(key),
+        }
         let Some(place) = self.place.take() else {
-            return Ok(());
+            return Ok(false);
         };
         let meta = Meta {
             hash,
@@ -159,7 +174,7 @@ impl Reservation<'_> {
         if synced {
             shared.file.sync()?;
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Compares what the file gives back with what was to be written.
