@@ -13,11 +13,18 @@ fn main() -> Result<(), Box<dyn Error>> {
         .u32("instrument")
         .i64("price")
         .build()?;
-    let (ts, instrument, price) = (schema.column("ts")?, schema.column("instrument")?, schema.column("price")?);
+    let (ts, instrument, price) = (
+        schema.column::<i64>("ts")?,
+        schema.column::<u32>("instrument")?,
+        schema.column::<i64>("price")?,
+    );
 
     let ring = RowRing::builder(schema, 1024).build()?;
     let mut producer = ring.producer()?;
-    let mut sum = ring.consumer(ConsumerOptions { name: "sum", ..Default::default() })?;
+    let mut sum = ring.consumer(ConsumerOptions {
+        name: "sum",
+        ..Default::default()
+    })?;
     let mut glance = ring.consumer(ConsumerOptions {
         name: "glance",
         on_lag: OnLag::Lossy,

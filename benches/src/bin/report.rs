@@ -1,0 +1,38 @@
+//! `cargo xtask bench --report` and `--collect`.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command-line program"
+)]
+
+use std::fs;
+use std::process::ExitCode;
+
+use zc_benches::report;
+
+fn main() -> ExitCode {
+    let collect = std::env::args().any(|a| a == "--collect");
+    let done = if collect {
+        report::collect()
+    } else {
+        publish()
+    };
+    match done {
+        Ok(line) => {
+            println!("{line}");
+            ExitCode::SUCCESS
+        }
+        Err(why) => {
+            eprintln!("{why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn publish() -> Result<String, String> {
+    let text = report::render(&report::read()?);
+    let path = report::page();
+    fs::write(&path, text).map_err(|e| format!("{}: {e}", path.display()))?;
+    Ok(format!("{} written", path.display()))
+}

@@ -1,0 +1,299 @@
+//! The manager: no task and no thread, but state that handles, agents and receivers share.
+//!
+//! Reserving and committing touch the cursor and the group's progress word, which are atomics.
+//! Everything else is bookkeeping at the pace of groups, not of reservations, and lies in [`Core`]
+//! behind one lock. [`Shared::with_core`] is the only way in. Whatever might run somebody else's
+//! code (wakers, the drop of views and of foreign bytes) is collected in [`After`] and runs when
+//! the lock is free again.
+//!
+//! # Invariants
+//!
+//! * **I1** Whenever the lock is free: if somebody waits in line, the cursor is closed, so nobody
+//!   gets past the line; and the head of the line cannot be admitted.
+//! * **I2** Whenever the lock is free, `is_private` is false.
+//! * **I3** `used` is the sum of all charges that exist.
+//! * **I4** The report exists once every group is complete after finalizing began, and never
+//!   changes.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+use std::sync::Arc;
+use zc_core::Frozen;
+use zc_core::RegionPool;
+use zc_core::sync::Mutex;
+use zc_core::sync::atomic::{AtomicUsize, Ordering};
+use zc_core::sync::unmodelled::AtomicU64 as PlainU64;
+
+use crate::agent::Run;
+use crate::budget::Line;
+use crate::builder::ManagerBuilder;
+use crate::failure::FailedGroupData;
+use crate::finalize::Life;
+use crate::group::cursor::{Cursor, Limits};
+use crate::group::data::SuccessfulGroupData;
+use crate::group::lease::Lease;
+use crate::group::side::Side;
+use crate::group::slot::{Home, Slot};
+use crate::metrics::Counters;
+use crate::types::Delivery;
+
+/// Where everything starts. See [`builder`](Self::builder).
+#[derive(Debug)]
+pub struct Manager;
+
+impl Manager {
+    /// Options for a new manager; every one has a default.
+    pub fn builder() -> ManagerBuilder {
+        ManagerBuilder::new()
+    }
+}
+
+/// The options, validated.
+#[derive(Debug)]
+pub(crate) struct Config {
+    pub(crate) max_reservation: usize,
+    pub(crate) budget: usize,
+    pub(crate) linger: Option<Duration>,
+    pub(crate) delivery: Delivery,
+    pub(crate) abandon_after: Option<Duration>,
+    pub(crate) adopt_threshold: usize,
+    pub(crate) queue_depth: usize,
+    /// Where timers run, if `spawn` was called inside a runtime.
+    pub(crate) runtime: Option<tokio::runtime::Handle>,
+}
+
+impl Config {
+    pub(crate) fn needs_time(&self) -> bool {
+        self.linger.is_some() || self.abandon_after.is_some()
+    }
+}
+
+/// What handles, agents, receivers and views share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) cursor: Cursor,
+    pub(crate) limits: Limits,
+    pub(crate) slots: Box<[Slot]>,
+    pub(crate) config: Config,
+    /// Tells managers apart.
+    pub(crate) id: u64,
+    pub(crate) pool: RegionPool,
+    /// Handles that exist; the last one to go finalizes.
+    pub(crate) handles: AtomicUsize,
+    core: Mutex<Core>,
+}
+
+/// What is known under the lock.
+#[derive(Debug)]
+pub(crate) struct Core {
+    /// Offset in the stream of the current group, or of the next if there is none.
+    pub(crate) base: u64,
+    /// Slot of the group that the cursor is about.
+    pub(crate) current: Option<usize>,
+    /// Whether the current group takes reservations from the holder of the lock only.
+    pub(crate) is_private: bool,
+    pub(crate) next_group: u64,
+    pub(crate) sides: Vec<Side>,
+    pub(crate) free: Vec<usize>,
+
+    next_turn: u64,
+    /// The group that is next in the order of delivery.
+    pub(crate) turn: u64,
+    /// Complete groups that wait for their turn.
+    pub(crate) parked: BTreeMap<u64, Vec<SuccessfulGroupData>>,
+    /// Complete groups that wait to be received.
+    pub(crate) ready: VecDeque<SuccessfulGroupData>,
+    pub(crate) failures: VecDeque<FailedGroupData>,
+    /// Failed reservations in `failures`.
+    pub(crate) unread_failures: usize,
+    pub(crate) groups_waker: Option<Waker>,
+    pub(crate) failures_waker: Option<Waker>,
+    pub(crate) groups_gone: bool,
+    pub(crate) failures_gone: bool,
+
+    /// Bytes of the budget that are charged, and the most that ever were.
+    pub(crate) used: usize,
+    pub(crate) peak: usize,
+    pub(crate) waiters: Line,
+    pub(crate) life: Life,
+    /// A reservation that is to be revoked had not written its record yet.
+    pub(crate) unseen: bool,
+    pub(crate) counters: Counters,
+}
+
+impl Core {
+    pub(crate) fn charge(&mut self, bytes: usize) {
+        self.used += bytes;
+        self.peak = self.peak.max(self.used);
+    }
+
+    pub(crate) fn take_turn(&mut self) -> u64 {
+        self.next_turn += 1;
+        self.next_turn - 1
+    }
+}
+
+impl Shared {
+    pub(crate) fn new(config: Config, limits: Limits, slots: usize) -> Self {
+        static NEXT_ID: PlainU64 = PlainU64::new(0);
+        Self {
+            cursor: Cursor::new(),
+            limits,
+            slots: (0..slots).map(Slot::new).collect(),
+            pool: RegionPool::new(config.budget),
+            config,
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            handles: AtomicUsize::new(1),
+            core: Mutex::new(Core {
+                base: 0,
+                current: None,
+                is_private: false,
+                next_group: 0,
+                sides: (0..slots).map(|_| Side::default()).collect(),
+                free: (0..slots).rev().collect(),
+                next_turn: 0,
+                turn: 0,
+                parked: BTreeMap::new(),
+                ready: VecDeque::new(),
+                failures: VecDeque::new(),
+                unread_failures: 0,
+                groups_waker: None,
+                failures_waker: None,
+                groups_gone: false,
+                failures_gone: false,
+                used: 0,
+                peak: 0,
+                waiters: Line::default(),
+                life: Life::default(),
+                unseen: false,
+                counters: Counters::default(),
+            }),
+        }
+    }
+
+    /// Runs `f` under the lock, brings everything that follows from its changes up to date, and
+    /// runs what `f` left for afterwards.
+    pub(crate) fn with_core<R>(self: &Arc<Self>, f: impl FnOnce(&mut Core, &mut After) -> R) -> R {
+        let mut after = After::default();
+        let result = {
+            let core = &mut *self.core.lock();
+            let result = f(core, &mut after);
+            self.revoke_unseen(core, &mut after);
+            self.admit_waiters(core, &mut after);
+            self.publish(core);
+            self.finish(core, &mut after);
+            self.clear_orphan(core, &mut after);
+            result
+        };
+        after.run();
+        result
+    }
+
+    /// Reads something under the lock.
+    pub(crate) fn peek_core<R>(&self, f: impl FnOnce(&Core) -> R) -> R {
+        f(&self.core.lock())
+    }
+
+    /// Gives `bytes` of the budget back.
+    pub(crate) fn release(self: &Arc<Self>, bytes: usize) {
+        self.with_core(|core, _| core.used -= bytes);
+    }
+
+    /// Seals and revokes what is due. When to look again, if time has to do with it.
+    pub(crate) fn tick(self: &Arc<Self>, core: &mut Core, after: &mut After) -> Option<Instant> {
+        if !self.config.needs_time() {
+            return None;
+        }
+        let now = Instant::now();
+        let linger = self.tick_linger(core, now, after);
+        let abandon = self.tick_abandon(core, now, after);
+        [linger, abandon].into_iter().flatten().min()
+    }
+
+    /// A run has begun in the group in `slot`.
+    pub(crate) fn register_run(self: &Arc<Self>, slot: usize, run: Arc<Run>, id: u64) {
+        self.with_core(|core, after| {
+            let side = &mut core.sides[slot];
+            // Unless it was published meanwhile, or is to be published at once.
+            if side.live && !side.complete && core.life.is_open() {
+                side.runs.push((run, id));
+            } else {
+                after.runs.push((run, id));
+            }
+        });
+    }
+
+    /// Publishes the runs of the group in `slot`, once the lock is free.
+    pub(crate) fn publish_runs(&self, core: &mut Core, slot: usize, after: &mut After) {
+        after.runs.append(&mut core.sides[slot].runs);
+    }
+
+    /// Publishes every run there is, once the lock is free.
+    pub(crate) fn publish_all_runs(&self, core: &mut Core, after: &mut After) {
+        for slot in 0..core.sides.len() {
+            self.publish_runs(core, slot, after);
+        }
+    }
+
+    /// A group has been opened: whoever waits for time to pass must set the alarm.
+    pub(crate) fn wake_timers(&self, core: &mut Core, after: &mut After) {
+        if self.config.needs_time() {
+            after.wake(core.groups_waker.take());
+            after.wake(core.failures_waker.take());
+        }
+    }
+
+    /// Breaks the circle of groups that keep the manager and are kept by it, once nobody is left
+    /// who could ask for them.
+    fn clear_orphan(&self, core: &mut Core, after: &mut After) {
+        let is_orphan = core.groups_gone
+            && core.failures_gone
+            && core.life.is_done()
+            && self.handles.load(Ordering::Relaxed) == 0;
+        if is_orphan {
+            after.groups.extend(core.ready.drain(..));
+            after.failures.extend(core.failures.drain(..));
+            after.reports.extend(core.life.take_report());
+        }
+    }
+}
+
+/// What must not run under the lock: other people's code.
+#[derive(Debug, Default)]
+pub(crate) struct After {
+    wakers: Vec<Waker>,
+    /// Wakers that are not needed any more; dropping one is somebody else's code too.
+    pub(crate) stale: Vec<Waker>,
+    pub(crate) homes: Vec<Home>,
+    pub(crate) views: Vec<Frozen<u8>>,
+    pub(crate) groups: Vec<SuccessfulGroupData>,
+    pub(crate) failures: Vec<FailedGroupData>,
+    pub(crate) reports: Vec<Arc<crate::finalize::FinalizeResult>>,
+    /// Runs to be published, by reservation.
+    pub(crate) runs: Vec<(Arc<Run>, u64)>,
+    /// Runs of groups that are gone.
+    pub(crate) stale_runs: Vec<(Arc<Run>, u64)>,
+    /// Reservations that nobody ever saw.
+    pub(crate) retired: Vec<Lease>,
+}
+
+impl After {
+    pub(crate) fn wake(&mut self, waker: Option<Waker>) {
+        self.wakers.extend(waker);
+    }
+
+    fn run(self) {
+        // One waker's panic must not keep the others from being woken.
+        for waker in self.wakers {
+            let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+        }
+        self.retired.into_iter().for_each(Lease::retire);
+        for (run, id) in self.runs {
+            // Revoked: then that has been reported.
+            let _ = run.publish(Some(id));
+        }
+    }
+}

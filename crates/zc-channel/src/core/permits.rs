@@ -1,0 +1,196 @@
+//! Permits: room without a place, and the forced send that uses one.
+
+use zc_core::sync::atomic::Ordering::SeqCst;
+use zc_core::sync::seeded;
+
+use super::stamped::again;
+use super::word::{ABANDONED, CLOSED, PERMIT, Room};
+use super::{Backoff, Stamped};
+use crate::error::{ForceSendError, TryReserveError, TrySendError};
+
+impl<T> Stamped<T> {
+    /// Sets room for `count` items aside, all or none.
+    pub(crate) fn try_reserve(&self, count: usize) -> Result<(), TryReserveError> {
+        if count > self.capacity() {
+            return Err(TryReserveError::TooMany {
+                requested: count,
+                capacity: self.capacity(),
+            });
+        }
+        let mut backoff = Backoff::new();
+        let mut tail = self.tail.load(SeqCst);
+        loop {
+            if tail & CLOSED != 0 {
+                return Err(TryReserveError::Closed);
+            }
+            match self.layout.room(tail, self.head.load(SeqCst)) {
+                Room::Free(room) if room >= count as u64 => {}
+                Room::Stale => {
+                    tail = again(&self.tail);
+                    continue;
+                }
+                Room::Full if count == 0 => return Ok(()),
+                Room::Free(_) | Room::Full => return Err(TryReserveError::Full),
+            }
+            let next = tail + count as u64 * PERMIT;
+            match self.tail.compare_exchange_weak(tail, next, SeqCst, SeqCst) {
+                Ok(_) => return Ok(()),
+                Err(now) => {
+                    backoff.lost_race();
+                    tail = now;
+                }
+            }
+        }
+    }
+
+    /// Gives the room of `count` permits back. True if that was the end of a closed channel: the
+    /// last permits, after which nothing more can come.
+    pub(crate) fn release(&self, count: usize) -> bool {
+        let before = self.tail.fetch_sub(count as u64 * PERMIT, SeqCst);
+        debug_assert!(
+            self.layout.permits(before) >= count as u64,
+            "a permit given back twice"
+        );
+        before & CLOSED != 0 && self.layout.permits(before) == count as u64
+    }
+
+    /// Queues `value` in the room of one permit, which is used up. `Ok(true)` if the channel is
+    /// closed; the value comes back if no receiver is left.
+    pub(crate) fn push_permitted(&self, value: T) -> Result<bool, T> {
+        let mut value = std::iter::once(value);
+        let mut backoff = Backoff::new();
+        let mut tail = self.tail.load(SeqCst);
+        loop {
+            debug_assert!(self.layout.permits(tail) > 0, "a permit is out");
+            let abandoned = tail & ABANDONED != 0;
+            let claimed = if abandoned { 0 } else { self.layout.scaled(1) };
+            let next = (tail - PERMIT).wrapping_add(claimed);
+            match self.tail.compare_exchange_weak(tail, next, SeqCst, SeqCst) {
+                Ok(_) if abandoned => return Err(value.next().expect("not sent")),
+                Ok(_) => break,
+                Err(now) => {
+                    backoff.lost_race();
+                    tail = now;
+                }
+            }
+        }
+        // SAFETY: the exchange made this position ours to send.
+        unsafe { self.fill(self.layout.position(tail), 1, &mut value) };
+        Ok(tail & CLOSED != 0)
+    }
+
+    /// Queues `value` whatever is in the way: if the channel is full, its oldest item makes room
+    /// and comes back.
+    ///
+    /// Pushing out is done in three steps, by one thread at a time: take a permit although there
+    /// is no room for it (the overdraft), take the oldest item unless room appeared meanwhile, use
+    /// the permit. At every moment in between the channel is full to everybody else, so nobody can
+    /// slip into the room that the oldest item leaves.
+    pub(crate) fn force_push(&self, value: T) -> Result<Forced<T>, ForceSendError<T>> {
+        let mut value = value;
+        let turn = loop {
+            value = match self.try_push(value) {
+                Ok(()) => return Ok(Forced::default()),
+                Err(TrySendError::Closed(value)) => return Err(ForceSendError::Closed(value)),
+                Err(TrySendError::Full(value)) => value,
+            };
+            let turn = self.force.lock();
+            match self.overdraw() {
+                Overdraft::Taken => break turn,
+                Overdraft::NotNeeded => {}
+                Overdraft::NothingQueued => {
+                    drop(turn);
+                    return Err(ForceSendError::Reserved(value));
+                }
+            }
+        };
+        let oldest = self.pop_overdrawn();
+        let pushed = self.push_permitted(value);
+        drop(turn);
+        match pushed {
+            Ok(closed) => Ok(Forced { oldest, closed }),
+            // No receiver is left: what was queued is dropped, and that holds for this item too.
+            Err(value) => {
+                drop(oldest);
+                Err(ForceSendError::Closed(value))
+            }
+        }
+    }
+
+    fn overdraw(&self) -> Overdraft {
+        let mut tail = self.tail.load(SeqCst);
+        loop {
+            let head = self.head.load(SeqCst);
+            if tail & CLOSED != 0 {
+                return Overdraft::NotNeeded; // The next try says so.
+            }
+            match self.layout.room(tail, head) {
+                Room::Free(_) => return Overdraft::NotNeeded,
+                Room::Full if self.layout.position(tail) == head => {
+                    return Overdraft::NothingQueued;
+                }
+                Room::Full => {
+                    if self
+                        .tail
+                        .compare_exchange_weak(tail, tail + PERMIT, SeqCst, SeqCst)
+                        .is_ok()
+                    {
+                        return Overdraft::Taken;
+                    }
+                }
+                Room::Stale => {}
+            }
+            tail = again(&self.tail);
+        }
+    }
+
+    /// Takes the oldest item while the channel is overdrawn; `None` once it is not.
+    fn pop_overdrawn(&self) -> Option<T> {
+        let mut backoff = Backoff::new();
+        loop {
+            let tail = again(&self.tail);
+            let head = again(&self.head);
+            if !self.layout.overdrawn(tail, head) && !seeded("channel.force_overdraft") {
+                return None;
+            }
+            let next = head.wrapping_add(self.layout.scaled(1));
+            if !self.slots.holds(self.layout.slot(head), head) {
+                backoff.peer_is_busy();
+            } else if self
+                .head
+                .compare_exchange_weak(head, next, SeqCst, SeqCst)
+                .is_ok()
+            {
+                self.count_dropped();
+                // SAFETY: the exchange made this item ours, and it was seen to be there.
+                return Some(unsafe { self.take(head) });
+            } else {
+                backoff.lost_race();
+            }
+        }
+    }
+}
+
+/// A forced send that succeeded.
+#[derive(Debug)]
+pub(crate) struct Forced<T> {
+    /// What had to go.
+    pub(crate) oldest: Option<T>,
+    /// Whether the channel was closed meanwhile.
+    pub(crate) closed: bool,
+}
+
+impl<T> Default for Forced<T> {
+    fn default() -> Self {
+        Self {
+            oldest: None,
+            closed: false,
+        }
+    }
+}
+
+enum Overdraft {
+    Taken,
+    NotNeeded,
+    NothingQueued,
+}

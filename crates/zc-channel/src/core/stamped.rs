@@ -1,0 +1,283 @@
+//! One item at a time: claim a position, move the value, stamp the slot.
+
+use std::fmt;
+
+use crossbeam_utils::CachePadded;
+use zc_core::sync::atomic::{
+    AtomicU64,
+    Ordering::{Relaxed, SeqCst},
+};
+use zc_core::sync::{Mutex, unmodelled};
+
+use super::Backoff;
+use super::slots::Slots;
+use super::word::{ABANDONED, CLOSED, Layout, Room};
+use crate::error::{CapacityError, TryRecvError, TrySendError};
+use crate::state::{State, Summary};
+
+/// A bounded multi-producer multi-consumer queue with permits; see the [module](super).
+///
+/// * **I1** `0 <= tail.position − head <= capacity`, and with the permits it is at most
+///   `capacity + 1`, the one being the overdraft of whoever holds `force`.
+/// * **I2** A position between `head` and `tail.position` belongs to the sender that claimed it
+///   until its slot is stamped as holding; then to the one receiver whose compare-exchange moves
+///   `head` over it.
+/// * **I3** The slot of a claimed position is free, or its last receiver is about to free it.
+///
+/// `tail` and `head` are `SeqCst` because sleepers rely on them: whoever changes one looks for
+/// sleepers afterwards, whoever goes to sleep announces that first and reads them afterwards. They
+/// carry no data; the stamps do.
+pub(crate) struct Stamped<T> {
+    pub(super) tail: CachePadded<AtomicU64>,
+    pub(super) head: CachePadded<AtomicU64>,
+    pub(super) layout: Layout,
+    pub(super) slots: Slots<T>,
+    /// Held by the one `force_send` that pushes an item out.
+    pub(super) force: Mutex<()>,
+    /// Items that left the queue without being received. Statistics: it orders nothing.
+    dropped: unmodelled::AtomicU64,
+}
+
+impl<T> Stamped<T> {
+    pub(crate) fn new(capacity: usize) -> Result<Self, CapacityError> {
+        Self::starting_at(capacity, 0)
+    }
+
+    /// A queue whose first position is `start`, so that a test can see positions wrap.
+    fn starting_at(capacity: usize, start: u64) -> Result<Self, CapacityError> {
+        let layout = Layout::new(capacity)?;
+        let start = layout.scaled(start);
+        Ok(Self {
+            slots: Slots::new(&layout, start)?,
+            tail: CachePadded::new(AtomicU64::new(start)),
+            head: CachePadded::new(AtomicU64::new(start)),
+            layout,
+            force: Mutex::new(()),
+            dropped: unmodelled::AtomicU64::new(0),
+        })
+    }
+
+    pub(crate) fn try_push(&self, value: T) -> Result<(), TrySendError<T>> {
+        let one = self.layout.scaled(1);
+        let mut backoff = Backoff::new();
+        let mut tail = self.tail.load(SeqCst);
+        loop {
+            if tail & CLOSED != 0 {
+                return Err(TrySendError::Closed(value));
+            }
+            let position = self.layout.position(tail);
+            let index = self.layout.slot(position);
+            let free = self.slots.is_free(index, position);
+            // With as many slots as items and no permit out, a free slot is room enough.
+            if !(free && self.layout.slots_are_capacity() && self.layout.permits(tail) == 0) {
+                match self.layout.room(tail, self.head.load(SeqCst)) {
+                    Room::Full => return Err(TrySendError::Full(value)),
+                    Room::Free(_) if free => {}
+                    Room::Free(_) | Room::Stale => {
+                        backoff.peer_is_busy();
+                        tail = again(&self.tail);
+                        continue;
+                    }
+                }
+            }
+            match self
+                .tail
+                .compare_exchange_weak(tail, tail.wrapping_add(one), SeqCst, SeqCst)
+            {
+                Ok(_) => {
+                    // SAFETY: the exchange made `position` ours to send (I2 of the slots), and its
+                    // slot was seen free.
+                    unsafe { self.slots.write(index, value) };
+                    self.slots.publish(index, position);
+                    return Ok(());
+                }
+                Err(now) => {
+                    backoff.lost_race();
+                    tail = now;
+                }
+            }
+        }
+    }
+
+    pub(crate) fn try_pop(&self) -> Result<T, TryRecvError> {
+        let one = self.layout.scaled(1);
+        let mut backoff = Backoff::new();
+        let mut head = self.head.load(SeqCst);
+        loop {
+            let index = self.layout.slot(head);
+            if self.slots.holds(index, head) {
+                if self
+                    .head
+                    .compare_exchange_weak(head, head.wrapping_add(one), SeqCst, SeqCst)
+                    .is_ok()
+                {
+                    // SAFETY: the exchange made the item of `head` ours (I3 of the slots), and its
+                    // slot was seen to hold it.
+                    return Ok(unsafe { self.take(head) });
+                }
+                backoff.lost_race();
+            } else {
+                self.nothing_at(head)?;
+                backoff.peer_is_busy();
+            }
+            head = again(&self.head);
+        }
+    }
+
+    /// Decides what it means that the slot at `head` does not hold an item: `Err` if nothing is
+    /// queued; `Ok` if a peer is about to publish it or has taken it.
+    pub(super) fn nothing_at(&self, head: u64) -> Result<(), TryRecvError> {
+        let tail = self.tail.load(SeqCst);
+        if self.layout.position(tail) != head {
+            Ok(())
+        } else if self.is_final(tail) {
+            Err(TryRecvError::Closed)
+        } else {
+            Err(TryRecvError::Empty)
+        }
+    }
+
+    /// Moves the item of `position` out and frees its slot.
+    ///
+    /// # Safety
+    /// The caller's exchange moved `head` over `position`, after the slot was seen to hold it.
+    pub(super) unsafe fn take(&self, position: u64) -> T {
+        let index = self.layout.slot(position);
+        // SAFETY: as promised by the caller; nothing else reads this position (I2).
+        let value = unsafe { self.slots.read(index) };
+        self.slots.free(index, self.layout.next_lap(position));
+        value
+    }
+
+    /// Whether the position in `tail` will never move again.
+    pub(super) fn is_final(&self, tail: u64) -> bool {
+        tail & ABANDONED != 0 || (tail & CLOSED != 0 && self.layout.permits(tail) == 0)
+    }
+
+    /// Takes no more sends from now on. True for the call that did it.
+    pub(crate) fn close(&self) -> bool {
+        self.tail.fetch_or(CLOSED, SeqCst) & CLOSED == 0
+    }
+
+    /// Takes no more sends from now on, not even by permits: what is queued now is all there will
+    /// ever be.
+    pub(crate) fn abandon(&self) {
+        self.tail.fetch_or(CLOSED | ABANDONED, SeqCst);
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.tail.load(SeqCst) & CLOSED != 0
+    }
+
+    pub(crate) fn state(&self) -> State {
+        let tail = self.tail.load(SeqCst);
+        if tail & CLOSED == 0 {
+            State::Open
+        } else if tail & ABANDONED != 0
+            || (self.is_final(tail) && self.layout.queued(tail, self.head.load(SeqCst)) <= 0)
+        {
+            State::Closed
+        } else {
+            State::Closing
+        }
+    }
+
+    pub(crate) const fn capacity(&self) -> usize {
+        self.layout.capacity()
+    }
+
+    /// Items queued: exact when nobody is in the middle of an operation, otherwise true of some
+    /// moment nearby and never more than the capacity.
+    pub(crate) fn len(&self) -> usize {
+        let head = self.head.load(SeqCst);
+        let queued = self.layout.queued(self.tail.load(SeqCst), head).max(0) as usize;
+        queued.min(self.capacity())
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        let head = self.head.load(SeqCst);
+        self.layout.position(self.tail.load(SeqCst)) == head
+    }
+
+    /// Whether nothing is queued and nothing will come.
+    pub(crate) fn is_at_end(&self) -> bool {
+        let head = self.head.load(SeqCst);
+        let tail = self.tail.load(SeqCst);
+        self.layout.position(tail) == head && self.is_final(tail)
+    }
+
+    /// Whether a receive would not have to wait: something is queued, or nothing will come.
+    pub(crate) fn is_ready(&self) -> bool {
+        let head = self.head.load(SeqCst);
+        let tail = self.tail.load(SeqCst);
+        self.layout.position(tail) != head || self.is_final(tail)
+    }
+
+    /// Whether queued items and permits fill the capacity.
+    pub(crate) fn is_full(&self) -> bool {
+        let mut tail = self.tail.load(SeqCst);
+        loop {
+            match self.layout.room(tail, self.head.load(SeqCst)) {
+                Room::Full => return true,
+                Room::Free(_) => return false,
+                // `head` passed the `tail` we read: others got on meanwhile.
+                Room::Stale => tail = again(&self.tail),
+            }
+        }
+    }
+
+    /// Takes the oldest item, if any, and counts it as not received.
+    pub(crate) fn pop_discarded(&self) -> Option<T> {
+        let item = self.try_pop().ok()?;
+        self.count_dropped();
+        Some(item)
+    }
+
+    pub(super) fn count_dropped(&self) {
+        self.dropped.fetch_add(1, Relaxed);
+    }
+
+    /// What went through so far. The counts wrap where positions do: beyond 2^33 items at the
+    /// largest capacity, beyond 2^51 at capacity 1024.
+    pub(crate) fn summary(&self) -> Summary {
+        let taken = self.layout.count(self.head.load(SeqCst));
+        let dropped = self.dropped.load(Relaxed);
+        Summary {
+            sent: self.layout.count(self.tail.load(SeqCst)),
+            received: taken.saturating_sub(dropped),
+            dropped,
+        }
+    }
+}
+
+/// Reads `word` again, after a first look was of no use.
+///
+/// loom takes `SeqCst` loads for `Acquire` ones and would let a thread read the same stale value
+/// for ever; its read-modify-writes always see the latest.
+pub(super) fn again(word: &AtomicU64) -> u64 {
+    if cfg!(zc_loom) {
+        word.fetch_or(0, SeqCst)
+    } else {
+        word.load(SeqCst)
+    }
+}
+
+impl<T> Drop for Stamped<T> {
+    fn drop(&mut self) {
+        // Only what is queued is dropped: a slot that holds nothing is never looked into.
+        crate::drops::drop_each(|| self.try_pop().ok());
+    }
+}
+
+impl<T> fmt::Debug for Stamped<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stamped")
+            .field("capacity", &self.capacity())
+            .field("len", &self.len())
+            .field("state", &self.state())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, not(any(zc_loom, zc_shuttle))))]
+mod tests;

@@ -1,0 +1,376 @@
+//! What all handles of one channel share: the queue, who waits for it, how many hold it.
+//!
+//! Five lines of waiters:
+//!
+//! | line | who waits | woken by |
+//! |---|---|---|
+//! | `receivers` | receives | every publish, as many as items; closing: all |
+//! | `streams` | receivers polled as streams | every publish, and any end: all |
+//! | `senders` | sends, and waits for one permit | every freed place, as many; closing: all |
+//! | `watchers` | waits for several permits at once, sinks, `finish` | every freed place, and any end: all |
+//! | `closing` | `closed()` | closing: all |
+//!
+//! Whoever makes something ready changes `tail` or `head` by a `SeqCst` read-modify-write, then
+//! looks for waiters; whoever waits enters the line, then looks at `tail` and `head`. A wake is a
+//! hint: the woken one looks again and may find that somebody else was faster.
+//!
+//! A waiter that was woken may be a future that nobody polls any more. It keeps the wake it was
+//! sent, so whoever is about to sleep first sends another one to the other side if that could
+//! proceed ([`Shared::nudge_receivers`], [`Shared::nudge_senders`]).
+//!
+//! After closing, receivers sleep only while a permit is out, so it is the use and the return of
+//! permits (which see the closed flag in the word they change) that wake *all* receivers then: one
+//! of them may get the last item, and the others must learn that it was the last.
+
+use std::fmt;
+use std::process::abort;
+use std::time::{Duration, Instant};
+
+use zc_core::sync::atomic::{AtomicUsize, Ordering};
+use zc_core::sync::seeded;
+use zc_core::wait::{WaitList, WaitStrategy};
+
+use crate::core::Stamped;
+use crate::drops::drop_each;
+use crate::error::{
+    CapacityError, ForceSendError, RecvTimeoutError, ReserveError, SendTimeoutError, TryRecvError,
+    TryReserveError, TrySendError,
+};
+
+pub(crate) struct Shared<T> {
+    pub(crate) core: Stamped<T>,
+    pub(crate) receivers: WaitList,
+    pub(crate) streams: WaitList,
+    pub(crate) senders: WaitList,
+    pub(crate) watchers: WaitList,
+    pub(crate) closing: WaitList,
+    sender_count: AtomicUsize,
+    receiver_count: AtomicUsize,
+}
+
+/// Which of the two counts.
+#[derive(Clone, Copy)]
+pub(crate) enum End {
+    Sender,
+    Receiver,
+}
+
+impl<T> Shared<T> {
+    /// A channel with one sender and one receiver.
+    pub(crate) fn new(capacity: usize) -> Result<Self, CapacityError> {
+        Ok(Self {
+            core: Stamped::new(capacity)?,
+            receivers: WaitList::new(),
+            streams: WaitList::new(),
+            senders: WaitList::new(),
+            watchers: WaitList::new(),
+            closing: WaitList::new(),
+            sender_count: AtomicUsize::new(1),
+            receiver_count: AtomicUsize::new(1),
+        })
+    }
+
+    // ---- sending ----
+
+    #[inline]
+    pub(crate) fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
+        self.core.try_push(value)?;
+        self.published(1, false);
+        Ok(())
+    }
+
+    /// One look of a send that waits. `None`, and the value stays, if there is no room.
+    pub(crate) fn poll_send(&self, value: &mut Option<T>) -> Option<Result<(), T>> {
+        let unsent = value
+            .take()
+            .expect("a send is not polled again after it is done");
+        match self.try_send(unsent) {
+            Ok(()) => Some(Ok(())),
+            Err(TrySendError::Closed(unsent)) => Some(Err(unsent)),
+            Err(TrySendError::Full(unsent)) => {
+                *value = Some(unsent);
+                None
+            }
+        }
+    }
+
+    #[inline]
+    pub(crate) fn block_send(
+        &self,
+        value: T,
+        deadline: Option<Instant>,
+    ) -> Result<(), SendTimeoutError<T>> {
+        match self.try_send(value) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Closed(value)) => Err(SendTimeoutError::Closed(value)),
+            Err(TrySendError::Full(value)) => self.block_send_slow(value, deadline),
+        }
+    }
+
+    #[cold]
+    fn block_send_slow(
+        &self,
+        value: T,
+        deadline: Option<Instant>,
+    ) -> Result<(), SendTimeoutError<T>> {
+        let mut value = Some(value);
+        let sent = self
+            .senders
+            .block_until(WaitStrategy::default(), deadline, || {
+                let done = self.poll_send(&mut value);
+                if done.is_none() {
+                    self.nudge_receivers();
+                }
+                done
+            });
+        match sent {
+            Some(sent) => sent.map_err(SendTimeoutError::Closed),
+            None => Err(SendTimeoutError::Timeout(value.expect("not sent"))),
+        }
+    }
+
+    pub(crate) fn force_send(&self, value: T) -> Result<Option<T>, ForceSendError<T>> {
+        let forced = self.core.force_push(value)?;
+        self.published(1, forced.closed);
+        Ok(forced.oldest)
+    }
+
+    /// Sends `value` with a permit, which is used up.
+    pub(crate) fn send_permitted(&self, value: T) {
+        // Without receivers it is dropped at once.
+        drop(self.try_send_permitted(value));
+    }
+
+    /// As [`send_permitted`](Self::send_permitted); the value comes back if no receiver is left.
+    pub(crate) fn try_send_permitted(&self, value: T) -> Result<(), T> {
+        let closed = self.core.push_permitted(value)?;
+        self.published(1, closed);
+        Ok(())
+    }
+
+    /// `count` items have become visible.
+    #[inline]
+    pub(crate) fn published(&self, count: usize, closed: bool) {
+        if closed && !seeded("channel.last_permit_use_wakes") {
+            self.end_of_receives();
+            self.watchers.notify_all();
+        } else if !seeded("channel.wake_receiver") {
+            self.receivers.notify_after_rmw(count);
+            self.streams.notify_after_rmw(usize::MAX);
+        }
+    }
+
+    // ---- reserving ----
+
+    /// One look of a wait for `count` permits. `None` if there is not room for all of them.
+    pub(crate) fn poll_reserve(&self, count: usize) -> Option<Result<(), ReserveError>> {
+        match self.core.try_reserve(count) {
+            Ok(()) => Some(Ok(())),
+            Err(TryReserveError::Full) => None,
+            Err(TryReserveError::Closed) => Some(Err(ReserveError::Closed)),
+            Err(TryReserveError::TooMany {
+                requested,
+                capacity,
+            }) => Some(Err(ReserveError::TooMany {
+                requested,
+                capacity,
+            })),
+        }
+    }
+
+    pub(crate) fn block_reserve(&self, count: usize) -> Result<(), ReserveError> {
+        // See the table above: several at once are waited for in a line of their own.
+        let line = if count == 1 {
+            &self.senders
+        } else {
+            &self.watchers
+        };
+        let granted = line.block_until(WaitStrategy::default(), None, || {
+            let done = self.poll_reserve(count);
+            if done.is_none() {
+                self.nudge_receivers();
+            }
+            done
+        });
+        granted.expect("a wait without deadline ends with a result")
+    }
+
+    // ---- receiving ----
+
+    #[inline]
+    pub(crate) fn try_recv(&self) -> Result<T, TryRecvError> {
+        let item = self.core.try_pop()?;
+        self.freed(1);
+        Ok(item)
+    }
+
+    /// One look of a receive that waits: `Some(None)` at the end, `None` if there is nothing yet.
+    pub(crate) fn poll_recv(&self) -> Option<Option<T>> {
+        match self.try_recv() {
+            Ok(item) => Some(Some(item)),
+            Err(TryRecvError::Closed) => Some(None),
+            Err(TryRecvError::Empty) => None,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn block_recv(&self, deadline: Option<Instant>) -> Result<T, RecvTimeoutError> {
+        match self.try_recv() {
+            Ok(item) => Ok(item),
+            Err(TryRecvError::Closed) => Err(RecvTimeoutError::Closed),
+            Err(TryRecvError::Empty) => self.block_recv_slow(deadline),
+        }
+    }
+
+    #[cold]
+    fn block_recv_slow(&self, deadline: Option<Instant>) -> Result<T, RecvTimeoutError> {
+        let received = self
+            .receivers
+            .block_until(WaitStrategy::default(), deadline, || {
+                let done = self.poll_recv();
+                if done.is_none() {
+                    self.nudge_senders();
+                }
+                done
+            });
+        match received {
+            Some(Some(item)) => Ok(item),
+            Some(None) => Err(RecvTimeoutError::Closed),
+            None => Err(RecvTimeoutError::Timeout),
+        }
+    }
+
+    /// Room for `count` items has become free.
+    #[inline]
+    pub(crate) fn freed(&self, count: usize) {
+        if !seeded("channel.wake_sender") {
+            self.senders.notify_after_rmw(count);
+        }
+        if !seeded("channel.wake_watchers") {
+            self.watchers.notify_after_rmw(usize::MAX);
+        }
+    }
+
+    // ---- about to sleep ----
+
+    /// A sender found no room and is about to sleep: a receiver should be awake.
+    #[cold]
+    pub(crate) fn nudge_receivers(&self) {
+        if !self.core.is_empty() && !seeded("channel.nudge_receiver") {
+            self.receivers.notify(1);
+        }
+    }
+
+    /// A receiver found nothing and is about to sleep: a sender should be awake.
+    #[cold]
+    pub(crate) fn nudge_senders(&self) {
+        if !self.core.is_full() && !seeded("channel.nudge_sender") {
+            self.senders.notify(1);
+        }
+    }
+
+    // ---- the end ----
+
+    pub(crate) fn close(&self) -> bool {
+        let did = self.core.close();
+        if did {
+            self.wake_everybody();
+        }
+        did
+    }
+
+    fn wake_everybody(&self) {
+        if seeded("channel.close_wakes") {
+            return;
+        }
+        self.end_of_receives();
+        self.senders.notify_all();
+        self.watchers.notify_all();
+        self.closing.notify_all();
+    }
+
+    /// Whoever receives must look whether this is the end.
+    fn end_of_receives(&self) {
+        self.receivers.notify_all();
+        self.streams.notify_all();
+    }
+
+    /// Permits for `count` items came back.
+    pub(crate) fn release(&self, count: usize) {
+        let ended = self.core.release(count);
+        if ended && !seeded("channel.last_permit_drop_wakes") {
+            self.end_of_receives();
+        }
+        self.freed(count);
+    }
+
+    // ---- handles ----
+
+    fn count_of(&self, end: End) -> &AtomicUsize {
+        match end {
+            End::Sender => &self.sender_count,
+            End::Receiver => &self.receiver_count,
+        }
+    }
+
+    pub(crate) fn count(&self, end: End) -> usize {
+        self.count_of(end).load(Ordering::Acquire)
+    }
+
+    /// One more handle, made from one that exists.
+    pub(crate) fn add(&self, end: End) {
+        // As for `Arc`: a count that overflows would free the channel under somebody's feet.
+        if self.count_of(end).fetch_add(1, Ordering::Relaxed) > isize::MAX as usize {
+            abort();
+        }
+    }
+
+    /// One more handle, made from a weak one: only while there is another.
+    pub(crate) fn try_add(&self, end: End) -> bool {
+        let count = self.count_of(end);
+        let mut now = count.load(Ordering::Relaxed);
+        while now != 0 {
+            match count.compare_exchange_weak(now, now + 1, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => return true,
+                Err(other) => now = other,
+            }
+        }
+        false
+    }
+
+    /// One handle less. The last sender closes the channel; the last receiver closes it and drops
+    /// what is queued.
+    pub(crate) fn remove(&self, end: End) {
+        // The last one acts after all the others. No memory rests on this order: the queue has its
+        // own edges and the handles' `Arc` keeps it alive.
+        let before = self.count_of(end).fetch_sub(1, Ordering::AcqRel);
+        match (end, before) {
+            (End::Sender, 1) => {
+                self.close();
+            }
+            (End::Receiver, 1) => {
+                self.core.abandon();
+                self.wake_everybody();
+                drop_each(|| self.core.pop_discarded());
+            }
+            // `finish` may be the last one left now.
+            (End::Receiver, 2) => self.watchers.notify_all(),
+            _ => {}
+        }
+    }
+}
+
+impl<T> fmt::Debug for Shared<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared")
+            .field("core", &self.core)
+            .field("senders", &self.count(End::Sender))
+            .field("receivers", &self.count(End::Receiver))
+            .finish_non_exhaustive()
+    }
+}
+
+/// The moment `timeout` from now; `None`, which is never, if that is beyond what can be told.
+pub(crate) fn deadline_after(timeout: Duration) -> Option<Instant> {
+    Instant::now().checked_add(timeout)
+}

@@ -1,0 +1,30 @@
+//! Waiting in a line of waiters: for futures that need no name, and for handles that are polled.
+
+mod owned;
+
+use std::future::poll_fn;
+use std::pin::pin;
+
+use zc_core::wait::WaitList;
+
+pub(crate) use owned::OwnedWaiter;
+
+/// Waits in `list` until `ready` gives something. `sleepy` is called each time before the task
+/// goes to sleep.
+///
+/// Cancel-safe and forget-safe as long as `ready` takes something only when it gives it.
+pub(crate) async fn until<R>(
+    list: &WaitList,
+    mut ready: impl FnMut() -> Option<R>,
+    mut sleepy: impl FnMut(),
+) -> R {
+    let mut waiter = pin!(list.waiter());
+    poll_fn(|cx| {
+        let polled = waiter.as_mut().poll_until(cx, &mut ready);
+        if polled.is_pending() {
+            sleepy();
+        }
+        polled
+    })
+    .await
+}

@@ -1,0 +1,141 @@
+//! A value in shared memory that is copied in and out word by word, each word an atomic.
+//!
+//! A copy that runs while another thread writes may mix old and new words, but it is never a data
+//! race: what it is worth is for its user to find out. A word that is loaded (Acquire) brings with
+//! it what its writer did before storing it (Release): the edge `core.seq_word`.
+//!
+//! # Invariants
+//!
+//! * **I1** After construction the bytes are accessed only as atomics, always in the same sizes:
+//!   whole 8-byte words from the start, then single bytes.
+//! * **I2** `T` has no padding (`IntoBytes`) and every pattern of its bytes is a value
+//!   (`FromBytes`), so any mixture of words is a `T` (only the
+//!   one that is in order is ever given out).
+
+use zerocopy::{FromBytes, IntoBytes};
+
+use crate::sync::atomic::Ordering;
+use crate::sync::edge;
+
+const WORD: usize = 8;
+
+fn load_order() -> Ordering {
+    edge("core.seq_word", Ordering::Acquire)
+}
+
+fn store_order() -> Ordering {
+    edge("core.seq_word", Ordering::Release)
+}
+
+pub(super) use imp::Words;
+
+#[cfg(not(any(zc_loom, zc_shuttle)))]
+mod imp {
+    use super::*;
+    use crate::sync::atomic::{AtomicU8, AtomicU64};
+    use crate::sync::cell::UnsafeCell;
+
+    /// Aligned so that it can be accessed by words.
+    #[repr(C, align(8))]
+    pub(in crate::seq) struct Words<T>(UnsafeCell<T>);
+
+    // SAFETY: I1: shared access is by atomics only. The bytes of a `T` may be read and written on
+    // any thread where `T: Send`.
+    unsafe impl<T: Send> Sync for Words<T> {}
+
+    impl<T: IntoBytes + FromBytes> Words<T> {
+        pub(in crate::seq) fn new(value: T) -> Self {
+            Self(UnsafeCell::new(value))
+        }
+
+        fn bytes(&self) -> *mut u8 {
+            self.0.with_mut(|value| value.cast())
+        }
+
+        /// # Safety
+        /// `(index + 1) * 8 <= size_of::<T>()`.
+        unsafe fn word(&self, index: usize) -> &AtomicU64 {
+            // SAFETY: in bounds, as promised.
+            let at = unsafe { self.bytes().add(index * WORD) };
+            // SAFETY: aligned by `repr(align)`, initialised, and accessed in this way only (I1).
+            unsafe { AtomicU64::from_ptr(at.cast()) }
+        }
+
+        /// # Safety
+        /// `index < size_of::<T>()`, and the byte is past the last whole word.
+        unsafe fn byte(&self, index: usize) -> &AtomicU8 {
+            // SAFETY: in bounds, as promised.
+            let at = unsafe { self.bytes().add(index) };
+            // SAFETY: initialised, and accessed in this way only (I1).
+            unsafe { AtomicU8::from_ptr(at) }
+        }
+
+        #[inline]
+        pub(in crate::seq) fn load(&self) -> T {
+            let mut copy = T::new_zeroed();
+            let (words, rest) = copy.as_mut_bytes().as_chunks_mut::<WORD>();
+            for (i, to) in words.iter_mut().enumerate() {
+                // SAFETY: `i` is below the number of whole words.
+                *to = unsafe { self.word(i) }.load(load_order()).to_ne_bytes();
+            }
+            for (i, to) in rest.iter_mut().enumerate() {
+                // SAFETY: past the whole words, inside of the value.
+                *to = unsafe { self.byte(words.len() * WORD + i) }.load(load_order());
+            }
+            copy
+        }
+
+        #[inline]
+        pub(in crate::seq) fn store(&self, value: &T)
+        where
+            T: zerocopy::Immutable,
+        {
+            let (words, rest) = value.as_bytes().as_chunks::<WORD>();
+            for (i, word) in words.iter().enumerate() {
+                // SAFETY: `i` is below the number of whole words.
+                unsafe { self.word(i) }.store(u64::from_ne_bytes(*word), store_order());
+            }
+            for (i, byte) in rest.iter().enumerate() {
+                // SAFETY: past the whole words, inside of the value.
+                unsafe { self.byte(words.len() * WORD + i) }.store(*byte, store_order());
+            }
+        }
+    }
+}
+
+#[cfg(any(zc_loom, zc_shuttle))]
+mod imp {
+    use super::*;
+    use crate::sync::atomic::AtomicU64;
+    use std::marker::PhantomData;
+    use std::mem::size_of;
+
+    /// The checkers' atomics cannot be laid over memory: one of them for each word.
+    pub(in crate::seq) struct Words<T>(Box<[AtomicU64]>, PhantomData<T>);
+
+    impl<T: IntoBytes + FromBytes + zerocopy::Immutable> Words<T> {
+        pub(in crate::seq) fn new(value: T) -> Self {
+            let words = (0..size_of::<T>().div_ceil(WORD)).map(|_| AtomicU64::new(0));
+            let this = Self(words.collect(), PhantomData);
+            this.store(&value);
+            this
+        }
+
+        pub(in crate::seq) fn load(&self) -> T {
+            let words = self
+                .0
+                .iter()
+                .map(|word| word.load(load_order()).to_ne_bytes());
+            let bytes = words.flatten().take(size_of::<T>()).collect::<Vec<_>>();
+            T::read_from_bytes(&bytes).expect("as many bytes as the type has")
+        }
+
+        pub(in crate::seq) fn store(&self, value: &T) {
+            for (to, from) in self.0.iter().zip(value.as_bytes().chunks(WORD)) {
+                let mut word = [0; WORD];
+                word[..from.len()].copy_from_slice(from);
+                to.store(u64::from_ne_bytes(word), store_order());
+            }
+        }
+    }
+}

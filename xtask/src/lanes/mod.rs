@@ -1,0 +1,8 @@
+//! What each step of the table does.
+
+pub(crate) mod checks;
+pub(crate) mod models;
+pub(crate) mod programs;
+pub(crate) mod sanitizers;
+pub(crate) mod seeds;
+pub(crate) mod suites;
