@@ -139,5 +139,6 @@ pub use self::{
     evict::Eviction,
     fetch::FetchError,
     stats::CacheStats,
+    write::in_place::ObjectWriter,
     zero_copy::{ZeroCopyConfig, ZeroCopyManager, ZeroCopyStats},
 };

@@ -1,5 +1,8 @@
 //! Storing: reserve, write, commit.
 
+use std::path::Path;
+use std::sync::Arc;
+
 use bytes::Bytes;
 use zc_core::ledger;
 use zc_core::sync::atomic::Ordering;
@@ -21,9 +24,11 @@ use crate::ttl;
 
 /// An extent that is being written. Dropped without a commit it goes back.
 #[derive(Debug)]
-pub(crate) struct Reservation<'a> {
-    shared: &'a Shared,
+pub(crate) struct Reservation {
+    shared: Arc<Shared>,
     place: Option<Place>,
+    /// Kept by a program, which may take its time: nobody waits for it.
+    held: bool,
     pub(crate) start: u64,
 }
 
@@ -31,7 +36,7 @@ impl Shared {
     /// Stores `data` under `key`; the whole of it, on this thread. What was fetched by a `flight`
     /// is stored only if nobody changed the key meanwhile; says whether it was.
     pub(crate) fn store_now(
-        &self,
+        self: &Arc<Self>,
         key: &[u8],
         ttl_ms: u64,
         data: &Bytes,
@@ -42,7 +47,7 @@ impl Shared {
     }
 
     fn store_steps(
-        &self,
+        self: &Arc<Self>,
         key: &[u8],
         ttl_ms: u64,
         data: &Bytes,
@@ -58,7 +63,11 @@ impl Shared {
     }
 
     /// Checks everything that can be checked, and makes room.
-    pub(crate) fn reserve_for(&self, key: &[u8], len: u64) -> Result<Reservation<'_>, CacheError> {
+    pub(crate) fn reserve_for(
+        self: &Arc<Self>,
+        key: &[u8],
+        len: u64,
+    ) -> Result<Reservation, CacheError> {
         self.check_open()?;
         self.check_key(key)?;
         self.check_size(key, len)?;
@@ -68,7 +77,8 @@ impl Shared {
         let (writer, place) = self.reserve(writer, self.layout.blocks_for(len, key))?;
         drop(writer);
         Ok(Reservation {
-            shared: self,
+            shared: Arc::clone(self),
+            held: false,
             start: self.layout.block_offset(place.block),
             place: Some(place),
         })
@@ -89,7 +99,7 @@ impl Shared {
     }
 }
 
-impl Reservation<'_> {
+impl Reservation {
     /// Writes the record, publishes the object, and retires what it replaces.
     pub(crate) fn commit(
         mut self,
@@ -99,7 +109,8 @@ impl Reservation<'_> {
         crc: u32,
         flight: Option<&Flight>,
     ) -> Result<bool, CacheError> {
-        let shared = self.shared;
+        let shared = Arc::clone(&self.shared);
+        let shared = &*shared;
         shared.file.write_all_at(spilled(key), self.start + len)?;
         let synced = shared.options.sync == SyncPolicy::EachStore;
         if synced {
@@ -110,6 +121,12 @@ impl Reservation<'_> {
         }
         let hash = shared.hash(key);
         let mut writer = shared.writer.lock();
+        if self.held {
+            // A close does not wait for programs; one that is over is final.
+            shared.check_open()?;
+            writer.busy += 1;
+            self.held = false;
+        }
         writer.settle(shared)?;
         match flight {
             Some(flight) if flight.is_overtaken() => return Ok(false),
@@ -177,6 +194,26 @@ impl Reservation<'_> {
         Ok(true)
     }
 
+    /// Leaves the reservation to a program: stores that need room do not wait for it any more, but
+    /// treat it as pinned.
+    pub(crate) fn hold(mut self) -> Self {
+        self.shared.writer.lock().busy -= 1;
+        self.held = true;
+        self.shared.room.notify_all();
+        self
+    }
+
+    /// Writes part of the value.
+    pub(crate) fn write(&self, bytes: &[u8], at: u64) -> Result<(), CacheError> {
+        self.shared.file.write_all_at(bytes, self.start + at)?;
+        ledger::copied("cache.store", bytes.len());
+        Ok(())
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.shared.file.path()
+    }
+
     /// Compares what the file gives back with what was to be written.
     fn read_back(&self, len: u64, crc: u32) -> Result<(), CacheError> {
         let mut back = vec![0; usize::try_from(len).unwrap_or(usize::MAX)];
@@ -191,10 +228,15 @@ impl Reservation<'_> {
     }
 }
 
-impl Drop for Reservation<'_> {
+impl Drop for Reservation {
     fn drop(&mut self) {
         if let Some(place) = self.place.take() {
-            self.shared.writer.lock().give_back(&place);
+            let mut writer = self.shared.writer.lock();
+            if self.held {
+                writer.busy += 1;
+            }
+            writer.give_back(&place);
+            drop(writer);
             self.shared.room.notify_all();
         }
     }
