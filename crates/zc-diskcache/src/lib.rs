@@ -112,6 +112,8 @@ mod fetch;
 pub mod index;
 #[cfg(not(any(zc_loom, zc_shuttle)))]
 mod index;
+#[cfg(all(feature = "cli", not(any(zc_loom, zc_shuttle))))]
+pub mod inspect;
 #[cfg(not(any(zc_loom, zc_shuttle)))]
 mod io;
 #[cfg(not(any(zc_loom, zc_shuttle)))]
