@@ -162,7 +162,7 @@ fn the_slowest_leaves_while_the_producer_is_blocked() -> Result {
 }
 
 #[test]
-fn a_blocked_producer_evicts_a_consumer_that_never_reads() -> Result {
+fn a_blocked_producer_evicts_a_leaked_consumer_that_never_reads() -> Result {
     let ring = Ring::<u64>::builder(4).wait(WaitStrategy::Park).build()?;
     let on_lag = OnLag::Evict {
         rows: 1,
