@@ -134,11 +134,13 @@ static COMMANDS: &[Command] = &[
     },
     Command {
         name: "bench",
-        args: "[NAME] [--quick] [--report]",
+        args: "[NAME] [--quick] | --collect | --report",
         about: "the benchmarks against their peers",
-        more: "NAME      one of benches/benches; all of them without it\n\
-               --quick   fewer and shorter repetitions: five minutes for all\n\
-               --report  measure nothing: write docs/performance.md from the committed results",
+        more: "NAME       one of benches/benches; all of them without it\n\
+               --quick    shorter repetitions: five minutes for all\n\
+               --collect  measure nothing: gather the last results in benches/results.json,\n           \
+                          which is committed\n\
+               --report   measure nothing: write docs/performance.md from that file",
         does: Does::Bench,
     },
     Command {
@@ -257,44 +259,44 @@ fn lane(command: &Command, args: Vec<OsString>) -> Result<bool, String> {
 }
 
 fn bench(args: Vec<OsString>) -> Result<bool, String> {
-    let (mut name, mut quick, mut report) = (None, false, false);
+    let (mut name, mut quick, mut only) = (None, false, None);
     let mut parser = lexopt::Parser::from_args(args);
     while let Some(arg) = parser.next().map_err(|e| e.to_string())? {
         match arg {
             Long("quick") => quick = true,
-            Long("report") => report = true,
+            Long("report") => only = Some("--report"),
+            Long("collect") => only = Some("--collect"),
             Value(value) if name.is_none() => name = Some(value),
             other => return Err(other.unexpected().to_string()),
         }
     }
     let tree = Tree::read()?;
     let cargo = Cmd::new("cargo", &tree.root);
-    if report {
+    if let Some(only) = only {
         if name.is_some() || quick {
-            return Err("--report measures nothing: it takes no NAME and no --quick".to_owned());
+            return Err(format!(
+                "{only} measures nothing: it takes no NAME and no --quick"
+            ));
         }
         let run = [
             "run",
             "--quiet",
-            "--release",
             "-p",
             "zc-benches",
             "--bin",
             "report",
+            "--",
+            only,
         ];
         return become_it(&cargo.args(run));
     }
-    let which = name.map(|n| [OsString::from("--bench"), n]);
+    let which: Vec<OsString> = match name {
+        Some(name) => vec!["--bench".into(), name],
+        None => vec!["--benches".into()],
+    };
     let bench = ["bench", "-p", "zc-benches", "--features", "peers"];
-    let cargo = cargo.args(bench).args(which.into_iter().flatten());
-    become_it(
-        &cargo.args(
-            quick
-                .then_some("--")
-                .into_iter()
-                .chain(quick.then_some("--quick")),
-        ),
-    )
+    let quick: &[&str] = if quick { &["--", "--quick"] } else { &[] };
+    become_it(&cargo.args(bench).args(which).args(quick.iter().copied()))
 }
 
 /// Becomes the demo: same process, same folder, same terminal, so that its exit code, its output
@@ -312,6 +314,8 @@ fn demo(args: Vec<OsString>) -> Result<bool, String> {
         "--release",
         "-p",
         "zcbuf",
+        "--features",
+        "full",
         "--example",
         "pipeline",
         "--manifest-path",

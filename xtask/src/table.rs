@@ -177,6 +177,16 @@ pub(crate) static STEPS: &[Step] = &[
         run: sanitizers::asan,
     },
     Step {
+        name: "std seeds",
+        lane: "asan",
+        tier: Tier::Ci,
+        proves: "ordinary tests see the seeded defects that they are named for",
+        needs: &[&ASAN],
+        tests: false,
+        budget: 300,
+        run: seeds::std,
+    },
+    Step {
         name: "tsan",
         lane: "tsan",
         tier: Tier::Ci,

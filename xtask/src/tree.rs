@@ -30,8 +30,9 @@ pub(crate) struct Manifest {
     /// Feature name and what it turns on, `default` among them.
     pub(crate) features: Vec<(String, Vec<String>)>,
     pub(crate) dependencies: Vec<Dependency>,
-    /// `[lints] workspace = true`.
-    pub(crate) inherits_lints: bool,
+    /// `[lints] workspace = true`, or lints of its own that forbid unsafe code: cargo allows no
+    /// addition to inherited ones.
+    pub(crate) linted: bool,
 }
 
 /// One line of a dependency table.
@@ -148,7 +149,10 @@ impl Manifest {
             name: table(root, "package")
                 .and_then(|p| string(p, "name"))
                 .ok_or("no [package] name")?,
-            inherits_lints: table(root, "lints").is_some_and(|l| truth(l, "workspace")),
+            linted: table(root, "lints").is_some_and(|l| {
+                let rust = table(l, "rust").and_then(|r| string(r, "unsafe_code"));
+                truth(l, "workspace") || rust.as_deref() == Some("forbid")
+            }),
             ..Self::default()
         };
         for (name, value) in table(root, "features").into_iter().flatten() {
@@ -280,7 +284,7 @@ mod tests {
     fn a_manifest_gives_its_name_features_and_dependencies() {
         let m = Manifest::parse(MANIFEST).unwrap();
         assert_eq!(m.name, "zc-x");
-        assert!(m.inherits_lints);
+        assert!(m.linted);
         let by_name = |n: &str| m.dependencies.iter().find(|d| d.name == n).unwrap();
         assert!(by_name("bytes").inherited && by_name("bytes").optional);
         assert!(!by_name("libc").inherited, "a version of its own");

@@ -195,8 +195,8 @@ impl<T> Channel<T, Closing> {
 impl<T> Channel<T, Closed> {
     /// What went through: sent = received + dropped.
     ///
-    /// The counts wrap where the queue's positions do: beyond 2^51 items at capacity 1024, beyond
-    /// 2^33 at the largest capacity.
+    /// The counts wrap where the queue's positions do: beyond 2^50 items at capacity 1024, beyond
+    /// 2^32 at the largest capacity.
     #[must_use]
     pub fn summary(&self) -> Summary {
         self.receiver.shared.core.summary()

@@ -38,9 +38,12 @@
 //! * Permits: [`Sender::reserve`] waits for room *before* there is something to send. A permit is
 //!   capacity and not a position: an idle one delays nobody.
 //! * [`Sender::force_send`] for "the newest matters": it overwrites the oldest.
+//! * A receiver is a `Stream`, a sender can be made a `Sink`; [`Select`] lets a thread wait for
+//!   several receivers, and any async `select!` will do for tasks.
 //! * Weak ends, [`Sender::closed`], iterators.
 //! * [`Channel`], the life of a channel in its type: sending on a closed one does not compile.
-//! * [`RingBuffer`], the bare lock-free queue.
+//! * [`RingBuffer`], the bare lock-free queue, and [`spsc`], the wait-free special case of one
+//!   sender and one receiver, with chunks as slices.
 //!
 //! # States
 //!
@@ -105,9 +108,12 @@ mod error;
 mod permit;
 mod receiver;
 mod ring_buffer;
+mod select;
 mod sender;
 mod shared;
+pub mod spsc;
 mod state;
+mod stream;
 mod wait;
 mod weak;
 
@@ -123,8 +129,10 @@ pub use error::{
 pub use permit::{OwnedPermit, Permit, Permits, ReserveFuture};
 pub use receiver::{Drain, IntoIter, Iter, Receiver, RecvFuture, TryIter};
 pub use ring_buffer::RingBuffer;
+pub use select::Select;
 pub use sender::{SendFuture, Sender};
 pub use state::{State, Summary};
+pub use stream::{SendSink, SinkError};
 pub use weak::{WeakReceiver, WeakSender};
 
 /// A channel for `capacity` items, queued items and permits together. `capacity` is exact.
@@ -159,5 +167,5 @@ pub fn try_bounded<T>(capacity: usize) -> Result<(Sender<T>, Receiver<T>), Capac
     let sender = Sender {
         shared: Arc::clone(&shared),
     };
-    Ok((sender, Receiver { shared }))
+    Ok((sender, Receiver::counted(shared)))
 }

@@ -14,6 +14,7 @@ pub use iter::{Drain, IntoIter, Iter, TryIter};
 use crate::error::{RecvTimeoutError, TryRecvError};
 use crate::shared::{End, Shared, deadline_after};
 use crate::state::State;
+use crate::wait::OwnedWaiter;
 
 /// Receives items from a channel; made by [`bounded`](crate::bounded).
 ///
@@ -23,9 +24,19 @@ use crate::state::State;
 /// `…_blocking`, `…_timeout` and `…_deadline` block the thread.
 pub struct Receiver<T> {
     pub(crate) shared: Arc<Shared<T>>,
+    /// Once it had to wait as a stream.
+    pub(crate) stream: Option<OwnedWaiter<T>>,
 }
 
 impl<T> Receiver<T> {
+    /// The handle for a receiver that has been counted.
+    pub(crate) const fn counted(shared: Arc<Shared<T>>) -> Self {
+        Self {
+            shared,
+            stream: None,
+        }
+    }
+
     /// Receives an item, waiting asynchronously for one. `None` at the end: closed, drained, and
     /// no permit out.
     ///
@@ -163,9 +174,7 @@ impl<T> Receiver<T> {
 impl<T> Clone for Receiver<T> {
     fn clone(&self) -> Self {
         self.shared.add(End::Receiver);
-        Self {
-            shared: Arc::clone(&self.shared),
-        }
+        Self::counted(Arc::clone(&self.shared))
     }
 }
 

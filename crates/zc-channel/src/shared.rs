@@ -1,12 +1,13 @@
 //! What all handles of one channel share: the queue, who waits for it, how many hold it.
 //!
-//! Four lines of waiters:
+//! Five lines of waiters:
 //!
 //! | line | who waits | woken by |
 //! |---|---|---|
 //! | `receivers` | receives | every publish, as many as items; closing: all |
+//! | `streams` | receivers polled as streams | every publish, and any end: all |
 //! | `senders` | sends, and waits for one permit | every freed place, as many; closing: all |
-//! | `watchers` | waits for several permits at once, `finish` | every freed place, and any end: all |
+//! | `watchers` | waits for several permits at once, sinks, `finish` | every freed place, and any end: all |
 //! | `closing` | `closed()` | closing: all |
 //!
 //! Whoever makes something ready changes `tail` or `head` by a `SeqCst` read-modify-write, then
@@ -39,6 +40,7 @@ use crate::error::{
 pub(crate) struct Shared<T> {
     pub(crate) core: Stamped<T>,
     pub(crate) receivers: WaitList,
+    pub(crate) streams: WaitList,
     pub(crate) senders: WaitList,
     pub(crate) watchers: WaitList,
     pub(crate) closing: WaitList,
@@ -59,6 +61,7 @@ impl<T> Shared<T> {
         Ok(Self {
             core: Stamped::new(capacity)?,
             receivers: WaitList::new(),
+            streams: WaitList::new(),
             senders: WaitList::new(),
             watchers: WaitList::new(),
             closing: WaitList::new(),
@@ -134,21 +137,26 @@ impl<T> Shared<T> {
 
     /// Sends `value` with a permit, which is used up.
     pub(crate) fn send_permitted(&self, value: T) {
-        match self.core.push_permitted(value) {
-            Ok(closed) => self.published(1, closed),
-            // No receiver is left.
-            Err(value) => drop(value),
-        }
+        // Without receivers it is dropped at once.
+        drop(self.try_send_permitted(value));
+    }
+
+    /// As [`send_permitted`](Self::send_permitted); the value comes back if no receiver is left.
+    pub(crate) fn try_send_permitted(&self, value: T) -> Result<(), T> {
+        let closed = self.core.push_permitted(value)?;
+        self.published(1, closed);
+        Ok(())
     }
 
     /// `count` items have become visible.
     #[inline]
     pub(crate) fn published(&self, count: usize, closed: bool) {
         if closed && !seeded("channel.last_permit_use_wakes") {
-            self.receivers.notify_all();
+            self.end_of_receives();
             self.watchers.notify_all();
         } else if !seeded("channel.wake_receiver") {
             self.receivers.notify_after_rmw(count);
+            self.streams.notify_after_rmw(usize::MAX);
         }
     }
 
@@ -275,17 +283,23 @@ impl<T> Shared<T> {
         if seeded("channel.close_wakes") {
             return;
         }
-        self.receivers.notify_all();
+        self.end_of_receives();
         self.senders.notify_all();
         self.watchers.notify_all();
         self.closing.notify_all();
+    }
+
+    /// Whoever receives must look whether this is the end.
+    fn end_of_receives(&self) {
+        self.receivers.notify_all();
+        self.streams.notify_all();
     }
 
     /// Permits for `count` items came back.
     pub(crate) fn release(&self, count: usize) {
         let ended = self.core.release(count);
         if ended && !seeded("channel.last_permit_drop_wakes") {
-            self.receivers.notify_all();
+            self.end_of_receives();
         }
         self.freed(count);
     }

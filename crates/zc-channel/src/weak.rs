@@ -62,9 +62,8 @@ impl<T> WeakReceiver<T> {
     /// A receiver, if there still is another one.
     #[must_use]
     pub fn upgrade(&self) -> Option<Receiver<T>> {
-        self.shared.try_add(End::Receiver).then(|| Receiver {
-            shared: Arc::clone(&self.shared),
-        })
+        let counted = self.shared.try_add(End::Receiver);
+        counted.then(|| Receiver::counted(Arc::clone(&self.shared)))
     }
 }
 

@@ -114,3 +114,20 @@ pub enum CastError {
         size: usize,
     },
 }
+
+/// The other end is gone, and nothing will come any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the publisher is gone")]
+pub struct Closed;
+
+/// What was waited for did not come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WaitError {
+    /// The time ran out.
+    #[error("nothing newer came in time")]
+    Timeout,
+    /// See [`Closed`](struct@Closed).
+    #[error("{}", Closed)]
+    Closed,
+}

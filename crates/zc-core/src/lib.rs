@@ -8,6 +8,7 @@
 //! | [`shared`] | [`SharedBuffer`]: many readers or one writer over one growable `[T]`, with snapshots |
 //! | [`frozen`] | [`Frozen`]: an immutable, counted view that outlives locks and copies nothing |
 //! | [`region`] | [`Region`], [`RegionPool`]: aligned memory from the heap or from the system, recycled |
+//! | [`publish`] | [`Publisher`] and [`Reader`]: versions that are read without waiting |
 //! | [`seq`] | [`SeqCell`]: a small plain value that readers copy without locking |
 //! | [`wait`] | how long to spin, whom to wake: threads and tasks in one list |
 //! | [`ledger`] | which payload bytes were copied, where |
@@ -60,6 +61,7 @@
 pub mod error;
 pub mod frozen;
 pub mod ledger;
+pub mod publish;
 pub mod region;
 pub mod seq;
 pub mod shared;
@@ -67,6 +69,7 @@ pub mod sync;
 pub mod wait;
 
 pub use frozen::{Frozen, FrozenMut};
+pub use publish::{Publisher, Reader};
 pub use region::{Region, RegionPool};
 pub use seq::SeqCell;
 pub use shared::{

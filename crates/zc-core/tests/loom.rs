@@ -11,7 +11,7 @@ use zc_core::sync::atomic::{AtomicUsize, Ordering::*};
 use zc_core::sync::cell::UnsafeCell;
 use zc_core::sync::{Arc, block_on, model, thread};
 use zc_core::wait::{WaitList, WaitStrategy};
-use zc_core::{Frozen, SeqCell, SharedBuffer};
+use zc_core::{Frozen, Publisher, SeqCell, SharedBuffer};
 
 /// A number of things that are ready, taken one at a time.
 struct Things {
@@ -266,5 +266,48 @@ fn seq_cell_writers_take_turns() {
         writer.join().unwrap();
         let [a, b] = cell.load();
         assert_eq!(a, b);
+    });
+}
+
+/// loom watches the node's cell: freeing it while a reader looks at it would be reported.
+#[test]
+fn a_version_is_not_freed_under_a_reader() {
+    model(|| {
+        let mut publisher = Publisher::new(vec![1_u8]);
+        let mut reader = publisher.reader();
+        let reading = thread::spawn(move || {
+            let first = reader.load()[0];
+            assert!(reader.load()[0] >= first);
+        });
+        publisher.publish(vec![2]);
+        publisher.publish(vec![3]);
+        reading.join().unwrap();
+    });
+}
+
+#[test]
+fn a_wait_for_a_newer_version_sees_it() {
+    model(|| {
+        let mut publisher = Publisher::new(vec![1_u8]);
+        let mut reader = publisher.reader();
+        let _ = reader.load();
+        let waiting = thread::spawn(move || {
+            block_on(reader.changed()).unwrap();
+            assert_eq!(*reader.load(), [2]);
+        });
+        publisher.publish(vec![2]);
+        waiting.join().unwrap();
+    });
+}
+
+#[test]
+fn the_end_of_the_publisher_ends_a_wait() {
+    model(|| {
+        let publisher = Publisher::new(vec![1_u8]);
+        let mut reader = publisher.reader();
+        let _ = reader.load();
+        let waiting = thread::spawn(move || block_on(reader.changed()));
+        drop(publisher);
+        assert!(waiting.join().unwrap().is_err());
     });
 }

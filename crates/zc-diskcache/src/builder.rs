@@ -10,6 +10,7 @@ use zc_core::sync::{Condvar, Mutex, seeded};
 use crate::cache::RawDiskCache;
 use crate::error::{CacheError, CacheErrorKind};
 use crate::evict::{Eviction, Marker, Policy};
+use crate::fetch::flight::Flights;
 use crate::index::slot::{Slab, VERIFIED};
 use crate::index::table::Table;
 use crate::io::create;
@@ -244,6 +245,7 @@ impl CacheBuilder {
             lent_blocks: AtomicU64::new(0),
             can_lend,
             session: session.number,
+            flights: Flights::default(),
             counters: Counters::new(),
             zero_copy: ZeroCopyManager::new(self.zero_copy),
         };

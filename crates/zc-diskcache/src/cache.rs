@@ -1,22 +1,27 @@
 //! The cache, as programs use it.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::ops::Range;
 use std::os::fd::AsFd;
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_core::Stream;
 use zc_core::Frozen;
 
 use crate::builder::CacheBuilder;
 use crate::error::CacheError;
+use crate::fetch::FetchError;
 use crate::read::view::Object;
 use crate::runtime;
 use crate::shared::{Handle, Shared};
 use crate::stats::{CacheStats, Count};
 use crate::ttl;
+use crate::write::in_place::ObjectWriter;
 use crate::zero_copy::{ZeroCopyManager, ZeroCopyStats, send};
 
 /// Stores of at least this many bytes leave the async thread; below it, handing them over would
@@ -68,7 +73,7 @@ impl RawDiskCache {
         }
     }
 
-    fn shared(&self) -> &Shared {
+    pub(crate) fn shared(&self) -> &Shared {
         &self.handle.shared
     }
 
@@ -100,10 +105,83 @@ impl RawDiskCache {
         let key = key.as_ref();
         let ttl_ms = ttl::millis(ttl).map_err(|error| error.for_key(key))?;
         if data.len() < OFFLOAD_STORE {
-            return self.shared().store_now(key, ttl_ms, &data);
+            return self
+                .handle
+                .shared
+                .store_now(key, ttl_ms, &data, None)
+                .map(|_| ());
         }
-        let (shared, key) = (Arc::clone(&self.handle.shared), Bytes::copy_from_slice(key));
-        runtime::blocking(move || shared.store_now(&key, ttl_ms, &data)).await
+        let key = Bytes::copy_from_slice(key);
+        self.offload(data.len(), move |shared| {
+            shared.store_now(&key, ttl_ms, &data, None).map(|_| ())
+        })
+        .await
+    }
+
+    /// Runs work on `len` bytes: here if they are few, else where waiting for the disk is allowed.
+    pub(crate) async fn offload<R: Send + 'static>(
+        &self,
+        len: usize,
+        work: impl FnOnce(&Arc<Shared>) -> Result<R, CacheError> + Send + 'static,
+    ) -> Result<R, CacheError> {
+        if len < OFFLOAD_STORE {
+            return work(&self.handle.shared);
+        }
+        let shared = Arc::clone(&self.handle.shared);
+        runtime::blocking(move || work(&shared)).await
+    }
+
+    /// A writer for a value of `len` bytes that come in pieces. Each piece goes straight into the
+    /// object's extent; the object is there when the writer is
+    /// [committed](ObjectWriter::commit), and until then the old one is.
+    ///
+    /// An open writer holds its extent: stores that would need it fail with `Pinned`.
+    ///
+    /// # Errors
+    /// As [`store`](Self::store).
+    pub async fn writer(
+        &self,
+        key: impl AsRef<[u8]>,
+        len: u64,
+    ) -> Result<ObjectWriter, CacheError> {
+        let key = key.as_ref();
+        let ttl_ms = ttl::millis(self.shared().options.ttl)?;
+        let reservation = self
+            .handle
+            .shared
+            .reserve_for(key, len)
+            .map_err(|error| error.for_key(key).at(self.path()))?;
+        let key = Bytes::copy_from_slice(key);
+        Ok(ObjectWriter::new(reservation.hold(), key, ttl_ms, len))
+    }
+
+    /// Stores the `len` bytes that `pieces` gives, without collecting them in memory.
+    ///
+    /// # Errors
+    /// [`FetchError::Fetch`] with the stream's error; [`FetchError::Cache`] as
+    /// [`writer`](Self::writer), or with `LengthMismatch` if there are more or fewer bytes. The
+    /// old object then stays.
+    ///
+    /// # Cancel safety
+    /// Dropped before it returns, the store happens or not, never by half.
+    pub async fn store_stream<E>(
+        &self,
+        key: impl AsRef<[u8]>,
+        len: u64,
+        pieces: impl Stream<Item = Result<Bytes, E>>,
+    ) -> Result<(), FetchError<E>> {
+        let mut writer = self.writer(key, len).await?;
+        let mut pieces = pin!(pieces);
+        while let Some(piece) = poll_fn(|cx| pieces.as_mut().poll_next(cx)).await {
+            let piece = piece.map_err(|error| FetchError::Fetch(Arc::new(error)))?;
+            let size = piece.len();
+            let write = move |_: &Arc<Shared>| {
+                writer.write_piece(&piece)?;
+                Ok(writer)
+            };
+            writer = self.offload(size, write).await?;
+        }
+        Ok(writer.commit().await?)
     }
 
     /// The regular read: an owned copy that holds nothing of the cache.

@@ -106,10 +106,14 @@ mod cache;
 mod error;
 #[cfg(not(any(zc_loom, zc_shuttle)))]
 mod evict;
+#[cfg(not(any(zc_loom, zc_shuttle)))]
+mod fetch;
 #[cfg(any(zc_loom, zc_shuttle))]
 pub mod index;
 #[cfg(not(any(zc_loom, zc_shuttle)))]
 mod index;
+#[cfg(all(feature = "cli", not(any(zc_loom, zc_shuttle))))]
+pub mod inspect;
 #[cfg(not(any(zc_loom, zc_shuttle)))]
 mod io;
 #[cfg(not(any(zc_loom, zc_shuttle)))]
@@ -135,6 +139,8 @@ pub use self::{
     cache::RawDiskCache,
     error::{CacheError, CacheErrorKind},
     evict::Eviction,
+    fetch::FetchError,
     stats::CacheStats,
+    write::in_place::ObjectWriter,
     zero_copy::{ZeroCopyConfig, ZeroCopyManager, ZeroCopyStats},
 };

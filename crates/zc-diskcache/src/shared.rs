@@ -18,6 +18,7 @@ use zc_core::sync::{Condvar, Mutex};
 use crate::builder::{SyncPolicy, Verify};
 use crate::error::{CacheError, CacheErrorKind};
 use crate::evict::Marker;
+use crate::fetch::flight::Flights;
 use crate::index::slot::Slab;
 use crate::index::table::Table;
 use crate::io::file::CacheFile;
@@ -75,6 +76,7 @@ pub(crate) struct Shared {
     /// Whether the file system lets us find out when it no longer does.
     pub(crate) can_lend: bool,
     pub(crate) session: u64,
+    pub(crate) flights: Flights,
     pub(crate) counters: Counters<COUNTS>,
     pub(crate) zero_copy: ZeroCopyManager,
 }

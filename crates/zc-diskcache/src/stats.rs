@@ -67,6 +67,9 @@ counters!(
     Expired,
     Corrupt,
     Removed,
+    Fetches,
+    FetchFailures,
+    FetchedUnkept,
 );
 
 /// One moment of a cache, from [`RawDiskCache::stats`](crate::RawDiskCache::stats).
@@ -97,6 +100,12 @@ pub struct CacheStats {
     pub corrupt: u64,
     /// Objects taken out by `remove` and `clear`.
     pub removed: u64,
+    /// Fetches begun by `get_or_fetch`.
+    pub fetches: u64,
+    /// Of these: those that failed.
+    pub fetch_failures: u64,
+    /// Of these: those whose value was returned but could not be kept.
+    pub fetched_unkept: u64,
     /// Bytes of the values in the cache.
     pub bytes: u64,
     /// Objects in the cache.

@@ -7,17 +7,26 @@ use zcbuf::agent::{Manager, Received};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let (handle, mut groups, mut failures) = Manager::builder().min_group_commit_size(64).spawn()?;
+    let (handle, mut groups, mut failures) =
+        Manager::builder().min_group_commit_size(64).spawn()?;
 
     let received = tokio::spawn(async move {
         while let Received::Item(group) = groups.recv().await {
-            println!("group {} at {}: {} bytes", group.group_id(), group.offset(), group.len());
+            println!(
+                "group {} at {}: {} bytes",
+                group.group_id(),
+                group.offset(),
+                group.len()
+            );
         }
     });
     let failed = tokio::spawn(async move {
         while let Received::Item(failed) = failures.recv().await {
             for reservation in &failed.failed_reservations {
-                println!("{} bytes at {} failed: {:?}", reservation.size, reservation.offset, reservation.reason);
+                println!(
+                    "{} bytes at {} failed: {:?}",
+                    reservation.size, reservation.offset, reservation.reason
+                );
             }
         }
     });
@@ -31,7 +40,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             if i == 7 {
                 return Ok(()); // dropped without a word: the range is reported as failed
             }
-            let submitted = agent.into_single_agent().submit_bytes(Bytes::from(vec![i; 16])).await;
+            let submitted = agent
+                .into_single_agent()
+                .submit_bytes(Bytes::from(vec![i; 16]))
+                .await;
             submitted.map_err(Box::<dyn std::error::Error + Send + Sync>::from)
         });
     }
@@ -40,7 +52,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
 
     let report = handle.finalize().await?;
-    println!("left over: {} groups, {} failures", report.undelivered.len(), report.failed_len());
+    println!(
+        "left over: {} groups, {} failures",
+        report.undelivered.len(),
+        report.failed_len()
+    );
     received.await?;
     failed.await?;
     Ok(())

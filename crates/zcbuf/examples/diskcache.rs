@@ -14,17 +14,25 @@ async fn main() -> Result<(), CacheError> {
         .open()
         .await?;
 
-    cache.store("small", Bytes::from_static(b"a few bytes")).await?;
+    cache
+        .store("small", Bytes::from_static(b"a few bytes"))
+        .await?;
     cache.store("large", Bytes::from(vec![7; 4 << 20])).await?;
 
     // From the threshold on (64 KiB unless told otherwise) a hit is a view of the file's pages.
     let view = cache.lookup_zero_copy("large").await?.expect("just stored");
     let again = cache.lookup_zero_copy("large").await?.expect("just stored");
-    println!("two lookups, one memory: {}", view.as_ptr() == again.as_ptr());
+    println!(
+        "two lookups, one memory: {}",
+        view.as_ptr() == again.as_ptr()
+    );
 
     // A view keeps its bytes whatever becomes of the object.
     cache.store("large", Bytes::from(vec![8; 1 << 20])).await?;
-    println!("the old view is whole: {}", view.iter().all(|&byte| byte == 7));
+    println!(
+        "the old view is whole: {}",
+        view.iter().all(|&byte| byte == 7)
+    );
 
     let stats = cache.zero_copy_stats().await;
     println!("{} views of {} bytes", stats.mmap_reads, stats.mmap_bytes);

@@ -19,6 +19,7 @@
 //! cache's file, out of which the blocks are decoded. `cargo xtask demo` does the same at speed,
 //! with an HTTP server at the end.
 //!
+#![doc = include_str!("walk.md")]
 
 #[cfg(feature = "agent")]
 pub use zc_agent as agent;
@@ -34,10 +35,19 @@ pub use zc_ring as ring;
 pub mod prelude {
     //! What most programs need: `use zcbuf::prelude::*;`.
 
+    #[cfg(feature = "agent")]
+    pub use zc_agent::{Manager, ZeroCopyHandle};
     #[cfg(feature = "channel")]
     pub use zc_channel::{Channel, Receiver, Sender, bounded};
     #[cfg(feature = "core")]
     pub use zc_core::{Frozen, Region, RegionPool, SharedBuffer, wait::WaitStrategy};
     #[cfg(feature = "diskcache")]
     pub use zc_diskcache::RawDiskCache;
+    #[cfg(feature = "ring")]
+    pub use zc_ring::{Block, ConsumerOptions, OnLag, Poll, Ring, RowRing, Schema};
 }
+
+/// The README's examples are run as tests.
+#[cfg(all(doctest, feature = "full"))]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

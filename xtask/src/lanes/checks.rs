@@ -1,6 +1,7 @@
 //! Checks that run nothing of ours: formatting, the tree, lints, documentation.
 
 use crate::run::Job;
+use crate::run::command::Cmd;
 use crate::step::Failure;
 use crate::tidy;
 use crate::tree::{Features, Member};
@@ -22,67 +23,61 @@ pub(crate) fn tidy(job: &mut Job<'_>) -> Result<(), Failure> {
 }
 
 pub(crate) fn clippy_default(job: &mut Job<'_>) -> Result<(), Failure> {
-    clippy(job, Features::Default)?;
-    if job.only.is_some() {
-        return Ok(());
+    let mut cmds = clippy(job, Features::Default);
+    if job.only.is_none() {
+        cmds.push(clippy_one(job, "xtask", &[]));
+        cmds.push(clippy_one(job, "zc-benches", &[]));
     }
-    let ours = ["clippy", "-p", "xtask", "-p", "zc-benches", "--all-targets"];
-    job.run(&job.cargo(&ours).args(["--", "-D", "warnings"]))
-        .map(drop)
+    job.run_each(&cmds)
 }
 
 pub(crate) fn clippy_none(job: &mut Job<'_>) -> Result<(), Failure> {
-    clippy(job, Features::None)
+    let cmds = clippy(job, Features::None);
+    job.run_each(&cmds)
 }
 
 pub(crate) fn clippy_all(job: &mut Job<'_>) -> Result<(), Failure> {
-    clippy(job, Features::All)
+    let cmds = clippy(job, Features::All);
+    job.run_each(&cmds)
 }
 
 /// One crate at a time, so that none gets by on a feature that another one turns on.
-fn clippy(job: &mut Job<'_>, features: Features) -> Result<(), Failure> {
+fn clippy(job: &Job<'_>, features: Features) -> Vec<Cmd> {
     let wanted = |m: &Member| features == Features::Default || m.differs_from_default(features);
-    let names: Vec<String> = job.crates(wanted).iter().map(|m| m.name.clone()).collect();
-    for name in names {
-        clippy_one(job, &name, features.flags())?;
-    }
-    Ok(())
+    let one = |m: &&Member| clippy_one(job, &m.name, features.flags());
+    job.crates(wanted).iter().map(one).collect()
 }
 
-fn clippy_one(job: &mut Job<'_>, name: &str, flags: &[&str]) -> Result<(), Failure> {
-    let cmd = job
-        .cargo(&["clippy", "-p", name, "--all-targets"])
+fn clippy_one(job: &Job<'_>, name: &str, flags: &[&str]) -> Cmd {
+    job.cargo(&["clippy", "-p", name, "--all-targets"])
         .args(flags.iter().copied())
-        .args(["--", "-D", "warnings"]);
-    job.run(&cmd).map(drop)
+        .args(["--", "-D", "warnings"])
 }
 
 pub(crate) fn each_feature(job: &mut Job<'_>) -> Result<(), Failure> {
-    let members: Vec<Member> = job.crates(|_| true).into_iter().cloned().collect();
-    for member in members {
+    let mut cmds = Vec::new();
+    for member in job.crates(|_| true) {
         for (feature, _) in &member.manifest.features {
             let flags = ["--no-default-features", "--features", feature.as_str()];
-            clippy_one(job, &member.name, &flags)?;
+            cmds.push(clippy_one(job, &member.name, &flags));
         }
     }
-    Ok(())
+    job.run_each(&cmds)
 }
 
 /// With default features, as a user sees it who documents one crate, and with all of them, as it
 /// is published.
 pub(crate) fn docs(job: &mut Job<'_>) -> Result<(), Failure> {
-    let names: Vec<String> = job
+    let names: Vec<&str> = job
         .crates(|_| true)
         .iter()
-        .map(|m| m.name.clone())
+        .map(|m| m.name.as_str())
         .collect();
-    for features in [Features::Default, Features::All] {
-        let cmd = job
-            .cargo(&["doc", "--no-deps"])
-            .args(names.iter().flat_map(|n| ["-p", n.as_str()]))
+    let cmds = [Features::Default, Features::All].map(|features| {
+        job.cargo(&["doc", "--no-deps"])
+            .args(names.iter().flat_map(|n| ["-p", n]))
             .args(features.flags().iter().copied())
-            .env("RUSTDOCFLAGS", "-D warnings");
-        job.run(&cmd)?;
-    }
-    Ok(())
+            .env("RUSTDOCFLAGS", "-D warnings")
+    });
+    job.run_each(&cmds)
 }

@@ -13,6 +13,7 @@ use std::time::Duration;
 use crate::run::Job;
 use crate::run::command::{Cmd, End};
 use crate::step::Failure;
+use crate::tree::Member;
 
 /// One of the two checkers.
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +37,7 @@ pub(crate) const SHUTTLE: Checker = Checker {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Program {
     pub(crate) krate: String,
+    pub(crate) file: String,
     pub(crate) dir: PathBuf,
     pub(crate) path: PathBuf,
 }
@@ -94,10 +96,10 @@ fn check(
 
 /// Builds the checker's test of each crate that has one.
 pub(crate) fn build(job: &mut Job<'_>, checker: Checker) -> Result<Vec<Program>, Failure> {
-    let crates = job.crates(|m| m.has_test(checker.name));
-    let members: Vec<(String, PathBuf)> = crates
-        .iter()
-        .map(|m| (m.name.clone(), m.dir.clone()))
+    let members: Vec<Member> = job
+        .crates(|m| m.has_test(checker.name))
+        .into_iter()
+        .cloned()
         .collect();
     if members.is_empty() {
         return Err(Failure::Failed(format!(
@@ -109,24 +111,29 @@ pub(crate) fn build(job: &mut Job<'_>, checker: Checker) -> Result<Vec<Program>,
         .cargo(&["test", "--no-run", "--profile", "model"])
         .args(["--message-format", "json-render-diagnostics"])
         .args(["--target-dir", &format!("target/{}", checker.name)])
-        .args(members.iter().flat_map(|(name, _)| ["-p", name.as_str()]))
+        .args(members.iter().flat_map(|m| ["-p", m.name.as_str()]))
         .args(["--test", checker.name])
         .env("RUSTFLAGS", checker.flags);
-    let output = job.run(&cmd)?;
-    let mut programs = Vec::new();
-    for (name, dir) in members {
-        let path = executable(&output, &format!("/{name}/Cargo.toml"), checker.name)
-            .ok_or_else(|| format!("cargo built no {} test for {name}", checker.name))?;
-        programs.push(Program {
-            krate: name,
-            dir,
-            path,
-        });
-    }
-    Ok(programs)
+    let messages = job.run(&cmd)?;
+    let found = members
+        .iter()
+        .map(|m| Program::find(&messages, m, checker.name));
+    found.collect::<Result<_, _>>().map_err(Failure::Failed)
 }
 
 impl Program {
+    /// The test program `file` of `member`, out of the messages of the cargo that built it.
+    pub(crate) fn find(messages: &str, member: &Member, file: &str) -> Result<Self, String> {
+        let manifest = format!("/{}/Cargo.toml", member.name);
+        let path = executable(messages, &manifest, file);
+        Ok(Self {
+            krate: member.name.clone(),
+            file: file.to_owned(),
+            dir: member.dir.clone(),
+            path: path.ok_or_else(|| format!("cargo built no test {file} of {}", member.name))?,
+        })
+    }
+
     /// In the folder, and with the variable, that cargo gives to tests.
     fn command(&self) -> Cmd {
         Cmd::new(&self.path, &self.dir)

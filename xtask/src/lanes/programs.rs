@@ -1,6 +1,11 @@
 //! The programs of the workspace, run briefly: the benches and the demo.
 
+use std::path::Path;
+use std::time::Duration;
+use std::{fs, io};
+
 use crate::run::Job;
+use crate::run::command::{Cmd, End};
 use crate::step::Failure;
 
 /// Rows that the demo's smoke run sends.
@@ -28,28 +33,87 @@ pub(crate) fn peers(job: &mut Job<'_>) -> Result<(), Failure> {
     job.run_tests(&smoke.args(["--", "--test"])).map(drop)
 }
 
-/// The whole path on a few rows; its last line must account for every one of them.
+/// The whole path on a few rows; its last line must account for every one of them. Then inputs that
+/// cannot be used: each ends with one line that says why, and with an exit code that says so.
 pub(crate) fn demo_smoke(job: &mut Job<'_>) -> Result<(), Failure> {
+    let output = job.run(&demo(job, &["--rows", ROWS]))?;
+    let last = last_line(&output);
+    if !accounted(last) {
+        let why = format!("the last line does not account for {ROWS} rows: {last}");
+        return Err(Failure::Failed(why));
+    }
+    let folder = job.tree.root.join("target/xtask/demo");
+    write_inputs(&folder).map_err(|e| Failure::Failed(format!("{}: {e}", folder.display())))?;
+    let forever = Duration::MAX;
+    for (input, strict, code, says) in UNUSABLE {
+        let path = folder.join(input).display().to_string();
+        let mut args = vec!["--input", &path];
+        args.extend(strict.then_some("--strict"));
+        let ran = job.run_all(&[(demo(job, &args), forever)], 1)?;
+        let ran = ran.into_iter().next().ok_or(Failure::Timeout)?;
+        let ended = match ran.end {
+            End::Ok => 0,
+            End::Code(code) => code,
+            _ => return Err(Failure::Timeout),
+        };
+        if ended != *code || !ran.output.contains(says) {
+            job.note(&ran.output);
+            let why = format!("{input}: exit code {ended} where {code} and `{says}` were due");
+            return Err(Failure::Failed(why));
+        }
+    }
+    Ok(())
+}
+
+/// Input, whether strict, exit code, and what it must say.
+const UNUSABLE: &[(&str, bool, i32, &str)] = &[
+    ("missing.csv", false, 2, "No such file"),
+    ("", false, 2, "is a directory"),
+    ("empty.csv", false, 2, "is empty"),
+    ("nocolumn.csv", false, 2, "no column `local_ts_ns`"),
+    ("broken.csv", true, 2, "demo: line 17: `qty_lots` is `x`"),
+    (
+        "broken.csv",
+        false,
+        0,
+        "demo: 29 rows in, 29 rows verified, 0 lost, ",
+    ),
+];
+
+/// The inputs above: thirty rows of which the sixteenth, on line 17, is none.
+fn write_inputs(folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    fs::write(folder.join("empty.csv"), "")?;
+    fs::write(folder.join("nocolumn.csv"), "a,b,c\n1,2,3\n")?;
+    let mut broken = String::from(
+        "local_ts_ns,exch_ts_ms,instrument_id,kind,side,update_id,price_ticks,qty_lots\n",
+    );
+    for line in 2..32 {
+        let qty = if line == 17 { "x" } else { "5" };
+        broken += &format!("{line}000000,{line},3,0,1,{line},268380,{qty}\n");
+    }
+    fs::write(folder.join("broken.csv"), broken)
+}
+
+fn demo(job: &Job<'_>, args: &[&str]) -> Cmd {
     let example = [
         "run",
         "-p",
         "zcbuf",
+        "--features",
+        "full",
         "--example",
         "pipeline",
         "--",
-        "--rows",
-        ROWS,
     ];
-    let output = job.run(&job.cargo(&example))?;
-    let last = output
+    job.cargo(&example).args(args.iter().copied())
+}
+
+fn last_line(output: &str) -> &str {
+    output
         .lines()
-        .rfind(|l| !l.trim().is_empty())
-        .unwrap_or_default();
-    if accounted(last) {
-        return Ok(());
-    }
-    let why = format!("the last line does not account for {ROWS} rows: {last}");
-    Err(Failure::Failed(why))
+        .rfind(|line| !line.trim().is_empty())
+        .unwrap_or_default()
 }
 
 fn accounted(last: &str) -> bool {

@@ -2,6 +2,9 @@
 //!
 //! Each sanitizer is first shown a canary, a tiny program with the mistake that it is there for:
 //! if it stays silent, the lane is blind and fails before anything long is built.
+//!
+//! Tests that forget or leak something on purpose say so in their names, with `forgotten` or
+//! `leaked`: they run without leak detection, all others with it.
 
 use std::time::Duration;
 
@@ -17,26 +20,31 @@ struct Sanitizer {
     /// What its report of the canary says.
     finds: &'static str,
     folder: &'static str,
-    env: &'static [(&'static str, &'static str)],
     /// Whether the standard library must be instrumented too.
     build_std: bool,
 }
 
+/// Words in the names of tests that leak on purpose.
+const LEAKING: [&str; 2] = ["forgotten", "leaked"];
+
+/// A refused allocation is null, as it is without a sanitizer: tests ask for too much on purpose.
+const LENIENT: &str = "allocator_may_return_null=1";
+
+/// Bytes that a process may map while instrumented programs are built.
+const COMPILER_MEMORY: u64 = 12 << 30;
+
 /// The facade has no code of its own.
 const WITHOUT: &str = "zcbuf";
 
+const ASAN: Sanitizer = Sanitizer {
+    name: "address",
+    finds: "AddressSanitizer: heap-use-after-free",
+    folder: "target/asan",
+    build_std: false,
+};
+
 pub(crate) fn asan(job: &mut Job<'_>) -> Result<(), Failure> {
-    let asan = Sanitizer {
-        name: "address",
-        finds: "AddressSanitizer: heap-use-after-free",
-        folder: "target/asan",
-        env: &[(
-            "ASAN_OPTIONS",
-            "detect_leaks=1:detect_stack_use_after_return=1",
-        )],
-        build_std: false,
-    };
-    sanitize(job, &asan)
+    sanitize(job, &ASAN)
 }
 
 pub(crate) fn tsan(job: &mut Job<'_>) -> Result<(), Failure> {
@@ -44,7 +52,6 @@ pub(crate) fn tsan(job: &mut Job<'_>) -> Result<(), Failure> {
         name: "thread",
         finds: "ThreadSanitizer: data race",
         folder: "target/tsan",
-        env: &[],
         build_std: true,
     };
     sanitize(job, &tsan)
@@ -55,7 +62,6 @@ pub(crate) fn msan(job: &mut Job<'_>) -> Result<(), Failure> {
         name: "memory",
         finds: "MemorySanitizer: use-of-uninitialized-value",
         folder: "target/msan",
-        env: &[],
         build_std: true,
     };
     sanitize(job, &msan)
@@ -69,24 +75,79 @@ fn sanitize(job: &mut Job<'_>, sanitizer: &Sanitizer) -> Result<(), Failure> {
         None
     };
     canary(job, sanitizer, toolchain, &host)?;
-    let crates = job.crates(|m| m.name != WITHOUT);
-    let names: Vec<String> = crates.iter().map(|m| m.name.clone()).collect();
-    let mut cmd = runner(job, toolchain)
-        .args(names.iter().flat_map(|n| ["-p", n.as_str()]))
-        .args(["--all-features", "--lib", "--tests"])
-        // With a target given, build scripts and procedural macros stay as they are.
-        .args(["--target", &host, "--target-dir", sanitizer.folder])
-        .args(sanitizer.build_std.then_some("-Zbuild-std"))
-        .env("RUSTFLAGS", format!("-Zsanitizer={}", sanitizer.name))
+    let flags = flags(job, sanitizer, &host);
+    let cmd = build_environment(runner(job, toolchain).args(flags), sanitizer)
         // Instrumented code is some ten times slower; the cases were all tried in `test`.
-        .env("PROPTEST_CASES", "16");
-    if toolchain.is_none() {
-        cmd = cmd.env("RUSTC_BOOTSTRAP", "1");
+        .env("PROPTEST_CASES", "16")
+        .env("TSAN_OPTIONS", LENIENT)
+        .env("MSAN_OPTIONS", LENIENT);
+    // Apart, under a limit of memory: what the compiler makes of one huge type must not take the
+    // whole machine down. Instrumented programs reserve terabytes, so that they run without it.
+    let build = programs(job, sanitizer, toolchain)?.memory(COMPILER_MEMORY);
+    job.run(&build)?;
+    if sanitizer.name != "address" {
+        return job.run_tests(&cmd).map(drop);
     }
-    for (key, value) in sanitizer.env {
-        cmd = cmd.env(key, *value);
+    let careful = cmd
+        .clone()
+        .env("ASAN_OPTIONS", format!("{LENIENT}:detect_leaks=1"))
+        .arg("--");
+    job.run_tests(&careful.args(LEAKING.iter().flat_map(|w| ["--skip", w])))?;
+    let lenient = cmd
+        .env("ASAN_OPTIONS", format!("{LENIENT}:detect_leaks=0"))
+        .env("NEXTEST_NO_TESTS", "pass");
+    job.run_tests(&lenient.arg("--").args(LEAKING)).map(drop)
+}
+
+/// The command that lists the programs of AddressSanitizer's lane, which is all built by then.
+pub(crate) fn asan_programs(job: &Job<'_>) -> Result<Cmd, Failure> {
+    programs(job, &ASAN, None)
+}
+
+fn programs(job: &Job<'_>, sanitizer: &Sanitizer, toolchain: Option<&str>) -> Result<Cmd, Failure> {
+    let cmd = Cmd::new("cargo", &job.tree.root)
+        .args(toolchain.map(|t| format!("+{t}")))
+        .args([
+            "test",
+            "--no-run",
+            "--message-format",
+            "json-render-diagnostics",
+        ])
+        .args(flags(job, sanitizer, &host()?));
+    Ok(build_environment(cmd, sanitizer))
+}
+
+/// What is built: everything with code of its own.
+fn flags(job: &Job<'_>, sanitizer: &Sanitizer, host: &str) -> Vec<String> {
+    let crates = job.crates(|m| m.name != WITHOUT);
+    let mut flags: Vec<String> = crates
+        .iter()
+        .flat_map(|m| ["-p".to_owned(), m.name.clone()])
+        .collect();
+    flags.extend(["--all-features", "--lib", "--tests"].map(str::to_owned));
+    // With a target given, build scripts and procedural macros stay as they are.
+    flags.extend(["--target", host, "--target-dir", sanitizer.folder].map(str::to_owned));
+    flags.extend(sanitizer.build_std.then(|| "-Zbuild-std".to_owned()));
+    flags
+}
+
+/// Built with `--cfg zc_seeded`, which does nothing until `ZC_SEEDED` names a defect: see
+/// [`super::models`].
+fn build_environment(cmd: Cmd, sanitizer: &Sanitizer) -> Cmd {
+    // Tests leave out what the sanitizer's compiler pass cannot take.
+    let asan = if sanitizer.name == "address" {
+        " --cfg zc_asan"
+    } else {
+        ""
+    };
+    let flags = format!("-Zsanitizer={} --cfg zc_seeded{asan}", sanitizer.name);
+    let cmd = cmd.env("RUSTFLAGS", flags);
+    if sanitizer.build_std {
+        cmd
+    } else {
+        // The stable compiler has the sanitizer and hides its switch.
+        cmd.env("RUSTC_BOOTSTRAP", "1")
     }
-    job.run_tests(&cmd).map(drop)
 }
 
 /// Compiles and runs the canary; it must be reported.

@@ -10,12 +10,17 @@
 //! that is the value of `ZC_SEEDED`, the lane, the test file, the test, and where hanging is how
 //! the defect shows itself the word `timeout`. The test has passed without the seed in the same
 //! program a step earlier; with it, it must fail. If it passes, the lane is blind.
+//!
+//! The lanes are `loom` and `shuttle`, whose tests are in the file of the same name, and `std`:
+//! any ordinary test, on the real primitives. It rides on the programs that AddressSanitizer's
+//! lane has built.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fs;
 use std::time::Duration;
 
-use super::models::{self, Checker, LOOM, SHUTTLE};
+use super::models::{self, LOOM, Program, SHUTTLE};
+use super::sanitizers;
 use crate::run::Job;
 use crate::run::command::{End, Ran};
 use crate::step::Failure;
@@ -25,7 +30,9 @@ use crate::tree::Member;
 const LIMIT: Duration = Duration::from_secs(45);
 
 /// The lanes that seeds can be for.
-pub(crate) const LANES: [Checker; 2] = [LOOM, SHUTTLE];
+pub(crate) const LANES: [&str; 3] = [LOOM.name, SHUTTLE.name, STD];
+/// The lane of ordinary tests.
+pub(crate) const STD: &str = "std";
 
 /// One line of a `seeds.txt`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,31 +46,50 @@ pub(crate) struct Seed {
 }
 
 pub(crate) fn loom(job: &mut Job<'_>) -> Result<(), Failure> {
-    run(job, LOOM)
+    let programs = models::build(job, LOOM)?;
+    run(job, LOOM.name, &programs)
 }
 
 pub(crate) fn shuttle(job: &mut Job<'_>) -> Result<(), Failure> {
-    run(job, SHUTTLE)
+    let programs = models::build(job, SHUTTLE)?;
+    run(job, SHUTTLE.name, &programs)
 }
 
-fn run(job: &mut Job<'_>, checker: Checker) -> Result<(), Failure> {
-    let mut seeds = BTreeMap::new();
-    for member in job.crates(|m| m.has_test(checker.name)) {
-        let mut ours = read(member)?;
-        ours.retain(|s| s.lane == checker.name);
-        if ours.is_empty() {
-            let krate = &member.name;
-            return Err(Failure::Failed(format!(
-                "blind: {krate} has tests/{0}.rs and no seed for the lane {0}",
-                checker.name
-            )));
-        }
-        seeds.insert(member.name.clone(), ours);
+pub(crate) fn std(job: &mut Job<'_>) -> Result<(), Failure> {
+    let mut wanted = BTreeSet::new();
+    for member in job.crates(|_| true) {
+        let seeds = read(member)?.into_iter().filter(|s| s.lane == STD);
+        wanted.extend(seeds.map(|s| (member.name.clone(), s.file)));
     }
+    if wanted.is_empty() {
+        let why = "blind: no crate has a seed for the lane std".to_owned();
+        return if job.only.is_some() {
+            Ok(())
+        } else {
+            Err(Failure::Failed(why))
+        };
+    }
+    let messages = job.run(&sanitizers::asan_programs(job)?)?;
+    let mut programs = Vec::new();
+    for (krate, file) in wanted {
+        programs.push(Program::find(&messages, job.tree.member(&krate)?, &file)?);
+    }
+    run(job, STD, &programs)
+}
+
+/// Runs every seed of `lane` in its program.
+fn run(job: &mut Job<'_>, lane: &str, programs: &[Program]) -> Result<(), Failure> {
     let mut labels = Vec::new();
     let mut jobs = Vec::new();
-    for program in models::build(job, checker)? {
-        for seed in seeds.remove(&program.krate).unwrap_or_default() {
+    for program in programs {
+        let mut seeds = read(job.tree.member(&program.krate)?)?;
+        seeds.retain(|s| s.lane == lane && s.file == program.file);
+        if seeds.is_empty() {
+            let (krate, file) = (&program.krate, &program.file);
+            let why = format!("blind: {krate} has tests/{file}.rs and no seed for the lane {lane}");
+            return Err(Failure::Failed(why));
+        }
+        for seed in seeds {
             let cmd = program
                 .test(&seed.test)
                 .env("ZC_SEEDED", seed.value.as_str());
@@ -77,10 +103,8 @@ fn run(job: &mut Job<'_>, checker: Checker) -> Result<(), Failure> {
     for ((krate, seed), ran) in labels.iter().zip(&ran) {
         if let Err(why) = caught(seed, ran) {
             bad += 1;
-            job.note(&format!(
-                "--- {krate}: {} in {}: {why}\n{}",
-                seed.value, seed.test, ran.output
-            ));
+            let head = format!("--- {krate}: {} in {}: {why}", seed.value, seed.test);
+            job.note(&format!("{head}\n{}", ran.output));
         }
     }
     match bad {

@@ -58,7 +58,7 @@ pub(crate) fn runner(job: &Job<'_>, toolchain: Option<&str>) -> Cmd {
     let cmd = Cmd::new("cargo", &job.tree.root).args(toolchain);
     if (NEXTEST.probe)().is_ok() {
         cmd.args(["nextest", "run", "--no-fail-fast", "--show-progress=none"])
-            .args(["--status-level=fail", "--final-status-level=fail"])
+            .args(["--status-level=slow", "--final-status-level=slow"])
     } else {
         cmd.args([
             "test",

@@ -76,6 +76,15 @@ impl Cmd {
         self
     }
 
+    /// Lets each process of the command map so many bytes at most.
+    pub(crate) fn memory(mut self, bytes: u64) -> Self {
+        let limited = format!("ulimit -v {} && exec \"$@\"", bytes / 1024);
+        let program = std::mem::replace(&mut self.program, "sh".into());
+        let head: [OsString; 4] = ["-c".into(), limited.into(), "sh".into(), program];
+        self.args.splice(0..0, head);
+        self
+    }
+
     /// As one would type it in a shell.
     pub(crate) fn line(&self) -> String {
         let quoted = |s: &str| {
@@ -340,6 +349,13 @@ mod tests {
         fs::remove_dir_all(logs).unwrap();
         assert!(ran.iter().all(|r| r.end == End::Interrupted));
         assert!(begin.elapsed() < Duration::from_secs(30));
+    }
+
+    #[test]
+    fn a_memory_limit_holds() {
+        let cmd = sh("ulimit -v; echo \"$0\"").memory(1 << 30);
+        let ran = run(&[(cmd, Duration::from_secs(30))], 1, "memory");
+        assert_eq!(ran[0].output, "1048576\nsh\n");
     }
 
     #[test]

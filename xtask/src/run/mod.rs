@@ -122,6 +122,22 @@ impl Job<'_> {
         }
     }
 
+    /// Runs every command, also after one has failed, so that one run shows all that is wrong.
+    pub(crate) fn run_each(&mut self, cmds: &[Cmd]) -> Result<(), Failure> {
+        let mut failed = Vec::new();
+        for cmd in cmds {
+            match self.run(cmd) {
+                Ok(_) => {}
+                Err(Failure::Failed(why)) => failed.push(why),
+                Err(end) => return Err(end),
+            }
+        }
+        match failed.as_slice() {
+            [] => Ok(()),
+            failed => Err(Failure::Failed(failed.join("\n        and "))),
+        }
+    }
+
     /// As [`run`](Self::run), and counts the tests that the command ran, failed ones too.
     pub(crate) fn run_tests(&mut self, cmd: &Cmd) -> Result<String, Failure> {
         let before = self.output.len();

@@ -79,8 +79,8 @@ fn inherits(manifest: &Manifest) -> Vec<String> {
             )
         })
         .collect();
-    if !manifest.inherits_lints {
-        problems.push("the workspace's lints are not inherited".to_owned());
+    if !manifest.linted {
+        problems.push("neither inherits the workspace's lints nor forbids unsafe code".to_owned());
     }
     problems
 }

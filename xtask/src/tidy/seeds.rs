@@ -1,13 +1,12 @@
 //! Seeds name what exists, and nothing that could be seeded is left without a seed.
 
 use std::collections::BTreeSet;
-use std::fs;
 
 use super::File;
 use super::edges::marks;
 use super::files::words;
-use crate::lanes::seeds::{LANES, Seed, read};
-use crate::tree::{Member, Tree};
+use crate::lanes::seeds::{LANES, STD, Seed, read};
+use crate::tree::Tree;
 
 pub(super) fn check(tree: &Tree, files: &[File]) -> Result<Vec<String>, String> {
     let edges: BTreeSet<String> = marks(files, "edge(")
@@ -28,7 +27,7 @@ pub(super) fn check(tree: &Tree, files: &[File]) -> Result<Vec<String>, String> 
                 continue;
             }
         };
-        let tests = Tests::of(member)?;
+        let tests = Tests::of(&member.name, files);
         for seed in seeds {
             let place = format!("crates/{}/tests/seeds.txt:{}", member.name, seed.line);
             let wrong = wrong(&seed, &edges, &steps, &tests);
@@ -45,31 +44,23 @@ pub(super) fn check(tree: &Tree, files: &[File]) -> Result<Vec<String>, String> 
     Ok(problems)
 }
 
-/// The model tests of one crate: lane and test.
+/// The integration tests of one crate: file and test.
 struct Tests(BTreeSet<(String, String)>);
 
 impl Tests {
-    fn of(member: &Member) -> Result<Self, String> {
+    fn of(krate: &str, files: &[File]) -> Self {
+        let folder = format!("crates/{krate}/tests/");
         let mut tests = BTreeSet::new();
-        for lane in LANES {
-            let Some(path) = member.test_file(lane.name) else {
+        for file in files.iter().filter(|f| f.is_rust()) {
+            let Some(path) = file.path.strip_prefix(&folder) else {
                 continue;
             };
-            let text = fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
-            let names = words(&text, "fn").filter_map(|at| name_at(&text[at + 2..]));
-            tests.extend(names.map(|n| (lane.name.to_owned(), n)));
-            // A folder's tests stand in its modules.
-            for file in fs::read_dir(path.with_extension(""))
-                .into_iter()
-                .flatten()
-                .flatten()
-            {
-                let text = fs::read_to_string(file.path()).map_err(|e| e.to_string())?;
-                let names = words(&text, "fn").filter_map(|at| name_at(&text[at + 2..]));
-                tests.extend(names.map(|n| (lane.name.to_owned(), n)));
-            }
+            // The modules of a test stand in a folder of its name.
+            let name = path.split(['/', '.']).next().unwrap_or_default();
+            let names = words(&file.code, "fn").filter_map(|at| name_at(&file.code[at + 2..]));
+            tests.extend(names.map(|n| (name.to_owned(), n)));
         }
-        Ok(Self(tests))
+        Self(tests)
     }
 }
 
@@ -87,15 +78,14 @@ fn wrong(
     steps: &BTreeSet<String>,
     tests: &Tests,
 ) -> Option<String> {
-    let lanes = LANES.map(|l| l.name);
-    if !lanes.contains(&seed.lane.as_str()) {
+    if !LANES.contains(&seed.lane.as_str()) {
         return Some(format!(
             "no lane `{}`; there are {}",
             seed.lane,
-            lanes.join(" and ")
+            LANES.join(", ")
         ));
     }
-    if seed.file != seed.lane {
+    if seed.lane != STD && seed.file != seed.lane {
         return Some(format!(
             "the tests of the lane are in tests/{}.rs",
             seed.lane
@@ -110,7 +100,7 @@ fn wrong(
         return Some(format!("nothing in the code is called `{}`", seed.value));
     }
     let last = seed.test.rsplit("::").next().unwrap_or_default();
-    if !tests.0.contains(&(seed.lane.clone(), last.to_owned())) {
+    if !tests.0.contains(&(seed.file.clone(), last.to_owned())) {
         return Some(format!("no test `{}` in tests/{}.rs", seed.test, seed.file));
     }
     None
@@ -125,7 +115,8 @@ mod tests {
         let seed = parse(line).unwrap().remove(0);
         let edges = BTreeSet::from(["ring.publish:Release".to_owned()]);
         let steps = BTreeSet::from(["ring.wake".to_owned()]);
-        let tests = Tests(BTreeSet::from([("loom".to_owned(), "model".to_owned())]));
+        let tests = [("loom", "model"), ("crash", "kill")];
+        let tests = Tests(tests.map(|(f, t)| (f.to_owned(), t.to_owned())).into());
         wrong(&seed, &edges, &steps, &tests)
     }
 
@@ -133,6 +124,7 @@ mod tests {
     fn a_seed_names_what_exists() {
         assert_eq!(verdict("ring.publish:Release loom loom model"), None);
         assert_eq!(verdict("ring.wake loom loom deep::model timeout"), None);
+        assert_eq!(verdict("ring.wake std crash kill"), None);
     }
 
     #[test]
@@ -143,6 +135,7 @@ mod tests {
             "ring.publish:Release moon loom model",
             "ring.publish:Release loom stress model",
             "ring.publish:Release loom loom other",
+            "ring.wake std crash other",
         ] {
             assert!(verdict(bad).is_some(), "{bad}");
         }

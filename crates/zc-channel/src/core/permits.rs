@@ -4,7 +4,7 @@ use zc_core::sync::atomic::Ordering::SeqCst;
 use zc_core::sync::seeded;
 
 use super::stamped::again;
-use super::word::{ABANDONED, CLOSED, PERMIT, Room};
+use super::word::{ABANDONED, CLOSED, FORCING, PERMIT, Room};
 use super::{Backoff, Stamped};
 use crate::error::{ForceSendError, TryReserveError, TrySendError};
 
@@ -57,6 +57,11 @@ impl<T> Stamped<T> {
     /// Queues `value` in the room of one permit, which is used up. `Ok(true)` if the channel is
     /// closed; the value comes back if no receiver is left.
     pub(crate) fn push_permitted(&self, value: T) -> Result<bool, T> {
+        self.push_in_room_of(PERMIT, value)
+    }
+
+    /// As [`push_permitted`](Self::push_permitted), taking `held` off the word.
+    fn push_in_room_of(&self, held: u64, value: T) -> Result<bool, T> {
         let mut value = std::iter::once(value);
         let mut backoff = Backoff::new();
         let mut tail = self.tail.load(SeqCst);
@@ -64,7 +69,7 @@ impl<T> Stamped<T> {
             debug_assert!(self.layout.permits(tail) > 0, "a permit is out");
             let abandoned = tail & ABANDONED != 0;
             let claimed = if abandoned { 0 } else { self.layout.scaled(1) };
-            let next = (tail - PERMIT).wrapping_add(claimed);
+            let next = (tail - held).wrapping_add(claimed);
             match self.tail.compare_exchange_weak(tail, next, SeqCst, SeqCst) {
                 Ok(_) if abandoned => return Err(value.next().expect("not sent")),
                 Ok(_) => break,
@@ -84,8 +89,9 @@ impl<T> Stamped<T> {
     ///
     /// Pushing out is done in three steps, by one thread at a time: take a permit although there
     /// is no room for it (the overdraft), take the oldest item unless room appeared meanwhile, use
-    /// the permit. At every moment in between the channel is full to everybody else, so nobody can
-    /// slip into the room that the oldest item leaves.
+    /// the permit. At every moment in between the channel is full to senders, so nobody can slip
+    /// into the room that the oldest item leaves; and a receiver that finds nothing queued waits
+    /// for the item to come (the flag `FORCING`), so the replacement looks like one step.
     pub(crate) fn force_push(&self, value: T) -> Result<Forced<T>, ForceSendError<T>> {
         let mut value = value;
         let turn = loop {
@@ -105,7 +111,7 @@ impl<T> Stamped<T> {
             }
         };
         let oldest = self.pop_overdrawn();
-        let pushed = self.push_permitted(value);
+        let pushed = self.push_in_room_of(PERMIT | FORCING, value);
         drop(turn);
         match pushed {
             Ok(closed) => Ok(Forced { oldest, closed }),
@@ -132,7 +138,7 @@ impl<T> Stamped<T> {
                 Room::Full => {
                     if self
                         .tail
-                        .compare_exchange_weak(tail, tail + PERMIT, SeqCst, SeqCst)
+                        .compare_exchange_weak(tail, tail + (PERMIT | FORCING), SeqCst, SeqCst)
                         .is_ok()
                     {
                         return Overdraft::Taken;

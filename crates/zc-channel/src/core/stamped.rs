@@ -11,7 +11,7 @@ use zc_core::sync::{Mutex, unmodelled};
 
 use super::Backoff;
 use super::slots::Slots;
-use super::word::{ABANDONED, CLOSED, Layout, Room};
+use super::word::{ABANDONED, CLOSED, FORCING, Layout, Room};
 use crate::error::{CapacityError, TryRecvError, TrySendError};
 use crate::state::{State, Summary};
 
@@ -128,7 +128,8 @@ impl<T> Stamped<T> {
     /// queued; `Ok` if a peer is about to publish it or has taken it.
     pub(super) fn nothing_at(&self, head: u64) -> Result<(), TryRecvError> {
         let tail = self.tail.load(SeqCst);
-        if self.layout.position(tail) != head {
+        // A forced send replaces an item: the queue is not empty in the middle of that.
+        if self.layout.position(tail) != head || tail & FORCING != 0 {
             Ok(())
         } else if self.is_final(tail) {
             Err(TryRecvError::Closed)
@@ -199,6 +200,20 @@ impl<T> Stamped<T> {
         self.layout.position(self.tail.load(SeqCst)) == head
     }
 
+    /// Whether nothing is queued and nothing will come.
+    pub(crate) fn is_at_end(&self) -> bool {
+        let head = self.head.load(SeqCst);
+        let tail = self.tail.load(SeqCst);
+        self.layout.position(tail) == head && self.is_final(tail)
+    }
+
+    /// Whether a receive would not have to wait: something is queued, or nothing will come.
+    pub(crate) fn is_ready(&self) -> bool {
+        let head = self.head.load(SeqCst);
+        let tail = self.tail.load(SeqCst);
+        self.layout.position(tail) != head || self.is_final(tail)
+    }
+
     /// Whether queued items and permits fill the capacity.
     pub(crate) fn is_full(&self) -> bool {
         let mut tail = self.tail.load(SeqCst);
@@ -223,8 +238,8 @@ impl<T> Stamped<T> {
         self.dropped.fetch_add(1, Relaxed);
     }
 
-    /// What went through so far. The counts wrap where positions do: beyond 2^33 items at the
-    /// largest capacity, beyond 2^51 at capacity 1024.
+    /// What went through so far. The counts wrap where positions do: beyond 2^32 items at the
+    /// largest capacity, beyond 2^50 at capacity 1024.
     pub(crate) fn summary(&self) -> Summary {
         let taken = self.layout.count(self.head.load(SeqCst));
         let dropped = self.dropped.load(Relaxed);

@@ -1,16 +1,16 @@
 //! The arithmetic of the claim word.
 //!
 //! ```text
-//!   63                          shift                 2   1   0
-//!   ┌──────────────────────────┬──────────────────────┬───┬───┐
-//!   │ position of next send    │ permits out          │ A │ C │   tail
-//!   ├──────────────────────────┼──────────────────────┴───┴───┤
+//!   63                          shift             3   2   1   0
+//!   ┌──────────────────────────┬──────────────────┬───┬───┬───┐
+//!   │ position of next send    │ permits out      │ F │ A │ C │   tail
+//!   ├──────────────────────────┼──────────────────┴───┴───┴───┤
 //!   │ position of next receive │ 0                            │   head
 //!   └──────────────────────────┴──────────────────────────────┘
-//!   C closed   A abandoned (no receiver left)
+//!   C closed   A abandoned (no receiver left)   F a forced send is pushing an item out
 //! ```
 //! The permit field is just wide enough for `capacity + 1` permits, so the position has the rest:
-//! 51 bits at capacity 1024, 33 at the largest capacity. Positions are kept *scaled* (shifted), so
+//! 50 bits at capacity 1024, 32 at the largest capacity. Positions are kept *scaled* (shifted), so
 //! they add, compare and wrap as plain `u64`s and never disturb the fields below them.
 
 use crate::error::CapacityError;
@@ -19,8 +19,10 @@ use crate::error::CapacityError;
 pub(super) const CLOSED: u64 = 1;
 /// Set once no receiver is left; permits are void from then on.
 pub(super) const ABANDONED: u64 = 2;
+/// Set while a forced send takes the oldest item out and has not put its own in.
+pub(super) const FORCING: u64 = 4;
 /// One permit.
-pub(super) const PERMIT: u64 = 4;
+pub(super) const PERMIT: u64 = 8;
 
 /// The largest capacity of a channel or a ring buffer, in items: 2^28.
 ///
@@ -152,7 +154,7 @@ mod tests {
             let layout = Layout::new(capacity).unwrap();
             let most = capacity as u64 + 1;
             let last = u64::MAX >> layout.shift;
-            let word = layout.scaled(last) + most * PERMIT + ABANDONED + CLOSED;
+            let word = layout.scaled(last) + most * PERMIT + FORCING + ABANDONED + CLOSED;
             assert_eq!(layout.permits(word), most);
             assert_eq!(layout.count(word), last);
             assert_eq!(layout.position(word), layout.scaled(last));

@@ -29,7 +29,7 @@ fn store_order() -> Ordering {
 
 pub(super) use imp::Words;
 
-#[cfg(not(zc_loom))]
+#[cfg(not(any(zc_loom, zc_shuttle)))]
 mod imp {
     use super::*;
     use crate::sync::atomic::{AtomicU8, AtomicU64};
@@ -103,14 +103,14 @@ mod imp {
     }
 }
 
-#[cfg(zc_loom)]
+#[cfg(any(zc_loom, zc_shuttle))]
 mod imp {
     use super::*;
     use crate::sync::atomic::AtomicU64;
     use std::marker::PhantomData;
     use std::mem::size_of;
 
-    /// loom's atomics cannot be laid over memory: one of them for each word.
+    /// The checkers' atomics cannot be laid over memory: one of them for each word.
     pub(in crate::seq) struct Words<T>(Box<[AtomicU64]>, PhantomData<T>);
 
     impl<T: IntoBytes + FromBytes + zerocopy::Immutable> Words<T> {

@@ -21,6 +21,7 @@ impl Shared {
         let named = |error: CacheError| error.for_key(key).at(self.file.path());
         let mut writer = self.writer.lock();
         writer.settle(self).map_err(named)?;
+        self.flights.overtake(key);
         writer.reap(self, ttl::coarse_ms());
         let Some(index) = writer.locate(self, self.hash(key), key) else {
             return Ok(false);
@@ -66,6 +67,7 @@ impl Shared {
         self.check_open()?;
         let mut writer = self.writer.lock();
         writer.settle(self)?;
+        self.flights.overtake_all();
         let live: Vec<u32> = writer.live(&self.slots).map(|(index, _)| index).collect();
         live.into_iter()
             .try_for_each(|index| writer.take_out(self, index, Leave::Removed))
@@ -163,6 +165,9 @@ impl Shared {
             expired: sum(Count::Expired),
             corrupt: sum(Count::Corrupt),
             removed: sum(Count::Removed),
+            fetches: sum(Count::Fetches),
+            fetch_failures: sum(Count::FetchFailures),
+            fetched_unkept: sum(Count::FetchedUnkept),
             bytes: writer.bytes,
             objects: writer.objects,
             pinned_bytes: (live_pinned + writer.dead_blocks) * block_size,

@@ -53,7 +53,7 @@ impl Shared {
             if writer.evict_for(self, blocks)? {
                 continue;
             }
-            if writer.collect_lent_by_force(self) {
+            if writer.collect_lent_by_force(self) || writer.trust_inherited(self) {
                 continue;
             }
             if writer.busy == 0 || Instant::now() >= patience {

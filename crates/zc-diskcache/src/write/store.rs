@@ -1,5 +1,8 @@
 //! Storing: reserve, write, commit.
 
+use std::path::Path;
+use std::sync::Arc;
+
 use bytes::Bytes;
 use zc_core::ledger;
 use zc_core::sync::atomic::Ordering;
@@ -9,6 +12,7 @@ use super::room::Place;
 use super::writer::Leave;
 use crate::builder::{SyncPolicy, Verify};
 use crate::error::{CacheError, CacheErrorKind};
+use crate::fetch::flight::Flight;
 use crate::index::key::Key;
 use crate::index::slot::{Meta, VERIFIED};
 use crate::io::checksum::crc32c;
@@ -20,36 +24,50 @@ use crate::ttl;
 
 /// An extent that is being written. Dropped without a commit it goes back.
 #[derive(Debug)]
-pub(crate) struct Reservation<'a> {
-    shared: &'a Shared,
+pub(crate) struct Reservation {
+    shared: Arc<Shared>,
     place: Option<Place>,
+    /// Kept by a program, which may take its time: nobody waits for it.
+    held: bool,
     pub(crate) start: u64,
 }
 
 impl Shared {
-    /// Stores `data` under `key`; the whole of it, on this thread.
+    /// Stores `data` under `key`; the whole of it, on this thread. What was fetched by a `flight`
+    /// is stored only if nobody changed the key meanwhile; says whether it was.
     pub(crate) fn store_now(
-        &self,
+        self: &Arc<Self>,
         key: &[u8],
         ttl_ms: u64,
         data: &Bytes,
-    ) -> Result<(), CacheError> {
+        flight: Option<&Flight>,
+    ) -> Result<bool, CacheError> {
         let named = |error: CacheError| error.for_key(key).at(self.file.path());
-        self.store_steps(key, ttl_ms, data).map_err(named)
+        self.store_steps(key, ttl_ms, data, flight).map_err(named)
     }
 
-    fn store_steps(&self, key: &[u8], ttl_ms: u64, data: &Bytes) -> Result<(), CacheError> {
+    fn store_steps(
+        self: &Arc<Self>,
+        key: &[u8],
+        ttl_ms: u64,
+        data: &Bytes,
+        flight: Option<&Flight>,
+    ) -> Result<bool, CacheError> {
         let reservation = self.reserve_for(key, data.len() as u64)?;
         let crc = crc32c(data);
         if !seeded("cache.skip_value") {
             self.file.write_all_at(data, reservation.start)?;
         }
         ledger::copied("cache.store", data.len());
-        reservation.commit(key, ttl_ms, data.len() as u64, crc)
+        reservation.commit(key, ttl_ms, data.len() as u64, crc, flight)
     }
 
     /// Checks everything that can be checked, and makes room.
-    pub(crate) fn reserve_for(&self, key: &[u8], len: u64) -> Result<Reservation<'_>, CacheError> {
+    pub(crate) fn reserve_for(
+        self: &Arc<Self>,
+        key: &[u8],
+        len: u64,
+    ) -> Result<Reservation, CacheError> {
         self.check_open()?;
         self.check_key(key)?;
         self.check_size(key, len)?;
@@ -59,7 +77,8 @@ impl Shared {
         let (writer, place) = self.reserve(writer, self.layout.blocks_for(len, key))?;
         drop(writer);
         Ok(Reservation {
-            shared: self,
+            shared: Arc::clone(self),
+            held: false,
             start: self.layout.block_offset(place.block),
             place: Some(place),
         })
@@ -80,7 +99,7 @@ impl Shared {
     }
 }
 
-impl Reservation<'_> {
+impl Reservation {
     /// Writes the record, publishes the object, and retires what it replaces.
     pub(crate) fn commit(
         mut self,
@@ -88,8 +107,10 @@ impl Reservation<'_> {
         ttl_ms: u64,
         len: u64,
         crc: u32,
-    ) -> Result<(), CacheError> {
-        let shared = self.shared;
+        flight: Option<&Flight>,
+    ) -> Result<bool, CacheError> {
+        let shared = Arc::clone(&self.shared);
+        let shared = &*shared;
         shared.file.write_all_at(spilled(key), self.start + len)?;
         let synced = shared.options.sync == SyncPolicy::EachStore;
         if synced {
@@ -100,9 +121,20 @@ impl Reservation<'_> {
         }
         let hash = shared.hash(key);
         let mut writer = shared.writer.lock();
+        if self.held {
+            // A close does not wait for programs; one that is over is final.
+            shared.check_open()?;
+            writer.busy += 1;
+            self.held = false;
+        }
         writer.settle(shared)?;
+        match flight {
+            Some(flight) if flight.is_overtaken() => return Ok(false),
+            Some(_) => {}
+            None => shared.flights.overtake(key),
+        }
         let Some(place) = self.place.take() else {
-            return Ok(());
+            return Ok(false);
         };
         let meta = Meta {
             hash,
@@ -159,7 +191,27 @@ impl Reservation<'_> {
         if synced {
             shared.file.sync()?;
         }
+        Ok(true)
+    }
+
+    /// Leaves the reservation to a program: stores that need room do not wait for it any more, but
+    /// treat it as pinned.
+    pub(crate) fn hold(mut self) -> Self {
+        self.shared.writer.lock().busy -= 1;
+        self.held = true;
+        self.shared.room.notify_all();
+        self
+    }
+
+    /// Writes part of the value.
+    pub(crate) fn write(&self, bytes: &[u8], at: u64) -> Result<(), CacheError> {
+        self.shared.file.write_all_at(bytes, self.start + at)?;
+        ledger::copied("cache.store", bytes.len());
         Ok(())
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.shared.file.path()
     }
 
     /// Compares what the file gives back with what was to be written.
@@ -176,10 +228,15 @@ impl Reservation<'_> {
     }
 }
 
-impl Drop for Reservation<'_> {
+impl Drop for Reservation {
     fn drop(&mut self) {
         if let Some(place) = self.place.take() {
-            self.shared.writer.lock().give_back(&place);
+            let mut writer = self.shared.writer.lock();
+            if self.held {
+                writer.busy += 1;
+            }
+            writer.give_back(&place);
+            drop(writer);
             self.shared.room.notify_all();
         }
     }

@@ -16,6 +16,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
+use super::lent::Loan;
 use crate::error::CacheError;
 use crate::evict::Policy;
 use crate::index::slot::{LENT, Meta, Slab, Slot};
@@ -41,8 +42,8 @@ pub(crate) struct Writer {
     pub(crate) dead: Vec<u32>,
     /// Blocks of `dead`.
     pub(crate) dead_blocks: u64,
-    /// Extents (first block, blocks) whose pages the kernel may still refer to, oldest first.
-    pub(crate) lent: VecDeque<(u64, u64)>,
+    /// Blocks whose pages the kernel may still refer to, oldest first.
+    pub(crate) lent: VecDeque<Loan>,
     /// (deadline, slot) of every live object that has one.
     pub(crate) deadlines: BTreeSet<(u64, u32)>,
     /// See W3.
@@ -163,7 +164,11 @@ impl Writer {
         let block = shared.layout.block_of(start);
         if slot.is_marked(LENT) && !seeded("cache.reuse_lent") {
             self.extents.hand_over(block, Holder::Lent);
-            self.lent.push_back((block, blocks));
+            self.lent.push_back(Loan {
+                block,
+                blocks,
+                inherited: false,
+            });
             shared.lent_blocks.fetch_add(blocks, Ordering::Relaxed);
         } else {
             self.extents.release(block);

@@ -69,7 +69,11 @@ pub fn parse() -> Result<Option<Args>, lexopt::Error> {
         match arg {
             Long("input") => {
                 let path = PathBuf::from(parser.value()?);
-                args.input = if path.as_os_str() == "-" { Input::Stdin } else { Input::File(path) };
+                args.input = if path.as_os_str() == "-" {
+                    Input::Stdin
+                } else {
+                    Input::File(path)
+                };
             }
             Long("rows") => args.rows = Some(parser.value()?.parse()?),
             Long("strict") => args.strict = true,

@@ -9,7 +9,7 @@ use zcbuf::core::sync::atomic::Ordering::Relaxed;
 use zcbuf::ring::{Poll, RowConsumer};
 
 use crate::failure::Failure;
-use crate::row::{Columns, Tick, ticks};
+use crate::row::{Columns, Tick, for_each_tick};
 use crate::shared::{Shared, Stamps};
 
 const BAR_NS: i64 = 1_000_000_000;
@@ -79,10 +79,17 @@ pub struct BarSummary {
 impl BarSummary {
     pub fn add(&mut self, bar: &Bar) {
         let values = [
-            i64::from(bar.instrument), bar.second, bar.open, bar.high, bar.low, bar.close, bar.volume,
+            i64::from(bar.instrument),
+            bar.second,
+            bar.open,
+            bar.high,
+            bar.low,
+            bar.close,
+            bar.volume,
         ];
         for value in values {
-            self.hash = (self.hash.rotate_left(5) ^ value as u64).wrapping_mul(0x517C_C1B7_2722_0A95);
+            self.hash =
+                (self.hash.rotate_left(5) ^ value as u64).wrapping_mul(0x517C_C1B7_2722_0A95);
         }
         self.bars += 1;
         self.ticks += bar.ticks;
@@ -93,6 +100,12 @@ impl BarSummary {
 /// How long rows took from publication to this consumer, in nanoseconds.
 pub type Latency = Histogram<u64>;
 
+/// Three digits, from a nanosecond to an hour.
+pub fn latency_histogram() -> Result<Latency, Failure> {
+    Histogram::new_with_bounds(1, 3_600_000_000_000, 3)
+        .map_err(Failure::because("a latency histogram"))
+}
+
 /// Reads every row and sends the bars on.
 pub fn aggregate(
     mut rows: RowConsumer,
@@ -102,25 +115,33 @@ pub fn aggregate(
     stamps: &Stamps,
 ) -> Result<Latency, Failure> {
     let mut builder = BarBuilder::default();
-    let mut latency = Histogram::new(3).map_err(Failure::because("a latency histogram"))?;
-    let send = |bar| bars.send_blocking(bar).map_err(|_| Failure::run("nobody takes the bars"));
+    let mut latency = latency_histogram()?;
+    let send = |bar| {
+        bars.send_blocking(bar)
+            .map_err(|_| Failure::run("nobody takes the bars"))
+    };
     loop {
         let ended = shared.source_has_ended();
         match rows.recv_timeout(Duration::from_millis(20)) {
             Poll::Rows(batch) => {
                 let first = batch.sequence();
                 let count = batch.len() as u64;
-                stamps.ages(first..first + count).for_each(|age| latency.saturating_record(age));
-                for tick in ticks(&batch, columns) {
-                    if let Some(bar) = builder.add(tick) {
-                        send(bar)?;
-                    }
-                }
+                stamps
+                    .ages(first..first + count)
+                    .for_each(|age| latency.saturating_record(age));
+                for_each_tick(&batch, columns, |tick| match builder.add(tick) {
+                    Some(bar) => send(bar),
+                    None => Ok(()),
+                })?;
                 shared.bar_rows.fetch_add(count, Relaxed);
             }
             Poll::Empty if !ended => {}
             Poll::Empty | Poll::Closed => break,
-            other => return Err(Failure::run(format!("the bar consumer lost its place: {other:?}"))),
+            other => {
+                return Err(Failure::run(format!(
+                    "the bar consumer lost its place: {other:?}"
+                )));
+            }
         }
     }
     builder.finish().try_for_each(send)?;

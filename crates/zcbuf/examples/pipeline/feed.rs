@@ -35,17 +35,23 @@ pub struct Feed<'a> {
 impl Feed<'_> {
     /// Publishes every row of the source, and says when it is done, also if it fails.
     pub fn run(mut self) -> Result<(), Failure> {
-        let result = self.publish_all();
+        let mut fingerprinter = Fingerprinter::default();
+        let published = self.publish_all(&mut fingerprinter);
+        let finished = match fingerprinter.finish() {
+            Some((rows, hash)) => self.send(rows, hash),
+            None => Ok(()),
+        };
         self.shared.end_source();
-        result
+        published.and(finished)
     }
 
-    fn publish_all(&mut self) -> Result<(), Failure> {
-        let mut fingerprinter = Fingerprinter::default();
+    fn publish_all(&mut self, fingerprinter: &mut Fingerprinter) -> Result<(), Failure> {
         let mut row_number = 0;
         let limit = self.limit.unwrap_or(u64::MAX);
         while row_number < limit && !self.shared.is_stopped() {
             let row = match self.source.next()? {
+                // Stopped in the middle of a line, perhaps.
+                _ if self.shared.is_stopped() => break,
                 Next::Row(row) => row,
                 Next::End => break,
                 Next::Malformed { line, why } => {
@@ -63,10 +69,7 @@ impl Feed<'_> {
                 self.send(crate::row::CHUNK_ROWS, hash)?;
             }
         }
-        match fingerprinter.finish() {
-            Some((rows, hash)) => self.send(rows, hash),
-            None => Ok(()),
-        }
+        Ok(())
     }
 
     fn send(&self, rows: u64, hash: u64) -> Result<(), Failure> {
@@ -81,7 +84,9 @@ impl Feed<'_> {
         }
         match self.shared.malformed.fetch_add(1, Relaxed) {
             n if n < REPORTED => self.progress.say(&format!("line {line}: {why}: skipped")),
-            REPORTED => self.progress.say("more malformed lines are skipped without a word"),
+            REPORTED => self
+                .progress
+                .say("more malformed lines are skipped without a word"),
             _ => {}
         }
         Ok(())

@@ -42,7 +42,13 @@ impl Client {
     }
 
     /// Appends the bytes up to `end` to `body`.
-    fn fetch_range(&mut self, key: &str, end: usize, len: usize, body: &mut Vec<u8>) -> Result<(), Failure> {
+    fn fetch_range(
+        &mut self,
+        key: &str,
+        end: usize,
+        len: usize,
+        body: &mut Vec<u8>,
+    ) -> Result<(), Failure> {
         let start = body.len();
         let broken = |what: &dyn std::fmt::Display| {
             Failure::run(format!("GET /{key} bytes {start}-{}: {what}", end - 1))
@@ -51,7 +57,9 @@ impl Client {
             "GET /{key} HTTP/1.1\r\nHost: demo\r\nRange: bytes={start}-{}\r\n\r\n",
             end - 1
         );
-        self.stream.write_all(request.as_bytes()).map_err(|e| broken(&e))?;
+        self.stream
+            .write_all(request.as_bytes())
+            .map_err(|e| broken(&e))?;
 
         let mut head = Vec::with_capacity(512);
         let body_at = loop {
@@ -63,14 +71,19 @@ impl Client {
                         return Err(broken(&format_args!("status {:?}", response.code)));
                     }
                     let header = |name: &str| {
-                        let found = response.headers.iter().find(|h| h.name.eq_ignore_ascii_case(name));
+                        let found = response
+                            .headers
+                            .iter()
+                            .find(|h| h.name.eq_ignore_ascii_case(name));
                         found.and_then(|h| std::str::from_utf8(h.value).ok())
                     };
                     let (length, range) = (header("content-length"), header("content-range"));
                     if length != Some(&(end - start).to_string())
                         || range != Some(&format!("bytes {start}-{}/{len}", end - 1))
                     {
-                        return Err(broken(&format_args!("wrong headers: {length:?}, {range:?}")));
+                        return Err(broken(&format_args!(
+                            "wrong headers: {length:?}, {range:?}"
+                        )));
                     }
                     break at;
                 }
@@ -87,7 +100,10 @@ impl Client {
         };
         body.extend_from_slice(&head[body_at..]);
         let left = (end as u64).saturating_sub(body.len() as u64);
-        (&mut self.stream).take(left).read_to_end(body).map_err(|e| broken(&e))?;
+        (&mut self.stream)
+            .take(left)
+            .read_to_end(body)
+            .map_err(|e| broken(&e))?;
         if body.len() != end {
             return Err(broken(&format_args!("{} bytes came", body.len() - start)));
         }

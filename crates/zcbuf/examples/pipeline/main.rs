@@ -10,8 +10,8 @@
 //! Every stage runs at its own pace and holds back the one before it when it falls behind; nothing
 //! in between grows without bound. Ctrl-C stops the source; what is inside goes through to the end.
 
-mod args;
 mod archive;
+mod args;
 mod bars;
 mod failure;
 mod feed;
@@ -31,6 +31,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use tokio::task::spawn_blocking;
 use zcbuf::agent::{Delivery, FinalizeMode, Manager};
 use zcbuf::channel::bounded;
 use zcbuf::core::ledger;
@@ -87,36 +88,52 @@ fn main() -> ExitCode {
 
 fn run(args: &Args) -> Result<ExitCode, Failure> {
     // Opened ahead of everything else: an unusable input costs nothing.
-    let source = Source::open(args)?;
-    let runtime = tokio::runtime::Runtime::new().map_err(Failure::because("starting the runtime"))?;
+    let shared: &'static Shared = Box::leak(Box::default());
+    let source = Source::open(args, shared)?;
+    let runtime =
+        tokio::runtime::Runtime::new().map_err(Failure::because("starting the runtime"))?;
     // Removed when it goes out of scope, whatever happens below.
     let scratch = tempfile::tempdir().map_err(Failure::because("a temporary folder"))?;
-    let cache_path = args.cache.clone().unwrap_or_else(|| scratch.path().join("groups.zc"));
+    let cache_path = args
+        .cache
+        .clone()
+        .unwrap_or_else(|| scratch.path().join("groups.zc"));
 
-    let code = runtime.block_on(pipeline(args, source, cache_path))?;
+    let code = runtime.block_on(pipeline(args, source, cache_path, shared))?;
     // A source that is stuck in a read of standard input must not hold up the end.
     runtime.shutdown_timeout(Duration::from_millis(100));
     Ok(code)
 }
 
-async fn pipeline(args: &Args, source: Source, cache_path: PathBuf) -> Result<ExitCode, Failure> {
+async fn pipeline(
+    args: &Args,
+    source: Source,
+    cache_path: PathBuf,
+    shared: &'static Shared,
+) -> Result<ExitCode, Failure> {
     let cache = RawDiskCache::builder(&cache_path)
         .capacity(CACHE_BYTES)
         .open()
         .await
         .map_err(Failure::because("opening the cache"))?;
-    let address = args.serve.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+    let address = args
+        .serve
+        .unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
     let listener = serve::bind(address).await?;
-    let server = listener.local_addr().map_err(Failure::because("the server's address"))?;
+    let server = listener
+        .local_addr()
+        .map_err(Failure::because("the server's address"))?;
     let serving = tokio::spawn(serve::serve(listener, cache.clone()));
 
-    let shared: &'static Shared = Box::leak(Box::default());
     let report = flow(args, source, &cache, server, shared).await;
     let report = match report {
         Ok(report) => report,
         Err(failure) => {
             // Whatever was stored stays right: the cache is closed, not dropped in the middle.
-            cache.close().await.map_err(Failure::because("closing the cache"))?;
+            cache
+                .close()
+                .await
+                .map_err(Failure::because("closing the cache"))?;
             return Err(failure);
         }
     };
@@ -127,10 +144,15 @@ async fn pipeline(args: &Args, source: Source, cache_path: PathBuf) -> Result<Ex
     }
     if args.serve.is_some() && !report.interrupted {
         println!("  serving on http://{server}/ until Ctrl-C");
-        tokio::signal::ctrl_c().await.map_err(Failure::because("waiting for Ctrl-C"))?;
+        tokio::signal::ctrl_c()
+            .await
+            .map_err(Failure::because("waiting for Ctrl-C"))?;
     }
     serving.abort();
-    cache.close().await.map_err(Failure::because("closing the cache"))?;
+    cache
+        .close()
+        .await
+        .map_err(Failure::because("closing the cache"))?;
     println!("{}", report.closing_line());
     Ok(match (report.interrupted, report.lost()) {
         (true, _) => ExitCode::from(INTERRUPTED),
@@ -149,10 +171,16 @@ async fn flow(
 ) -> Result<Report, Failure> {
     let schema = schema().map_err(Failure::because("the schema"))?;
     let columns = Columns::of(&schema).map_err(Failure::because("the schema"))?;
-    let ring = RowRing::builder(schema, RING_ROWS).build().map_err(Failure::because("the ring"))?;
+    let ring = RowRing::builder(schema, RING_ROWS)
+        .build()
+        .map_err(Failure::because("the ring"))?;
     let joined = Failure::because::<zcbuf::ring::JoinError>;
     let consumer = |name, on_lag| {
-        let options = ConsumerOptions { name, on_lag, ..Default::default() };
+        let options = ConsumerOptions {
+            name,
+            on_lag,
+            ..Default::default()
+        };
         ring.consumer(options).map_err(joined("joining the ring"))
     };
     let for_bars = consumer("bars", OnLag::Block)?;
@@ -163,6 +191,8 @@ async fn flow(
     let (agent, groups, failures) = Manager::builder()
         .min_group_commit_size(GROUP_BYTES)
         .memory_budget(AGENT_BUDGET)
+        // Blocks are gathered in the group's own memory, so that a group is one piece.
+        .adopt_threshold(GROUP_BYTES)
         .linger(Duration::from_millis(100))
         .delivery(Delivery::Ordered)
         .spawn()
@@ -172,8 +202,9 @@ async fn flow(
     let (fingerprints_in, fingerprints) = bounded::<Fingerprint>(FINGERPRINTS);
 
     let stamps: &'static Stamps = Box::leak(Box::new(Stamps::new()));
-    let progress: &'static Progress =
-        Box::leak(Box::new(Progress::new(source.expected_rows().or(args.rows))));
+    let progress: &'static Progress = Box::leak(Box::new(Progress::new(
+        source.expected_rows().or(args.rows),
+    )));
     let before = ledger::snapshot();
     let start = Instant::now();
 
@@ -189,16 +220,15 @@ async fn flow(
         progress,
     };
     // A failure in any stage stops the source, and the rows that are inside come to their end.
-    let blocking = tokio::task::spawn_blocking::<_, Result<(), Failure>>;
-    let mut feeding = blocking(move || shared.stage(|| feed.run()));
-    let aggregating = tokio::task::spawn_blocking(move || {
+    let mut feeding = spawn_blocking(move || shared.stage(|| feed.run()));
+    let aggregating = spawn_blocking(move || {
         shared.stage(|| bars::aggregate(for_bars, &columns, &bars_in, shared, stamps))
     });
-    let collecting = tokio::task::spawn_blocking(move || bars::collect(&bars, shared));
+    let collecting = spawn_blocking(move || bars::collect(&bars, shared));
     let submit = agent.clone();
     let archiving =
-        blocking(move || shared.stage(|| archive::archive(for_archive, &submit, shared)));
-    let watching = tokio::task::spawn_blocking(move || monitor::watch(for_monitor, shared));
+        spawn_blocking(move || shared.stage(|| archive::archive(for_archive, &submit, shared)));
+    let watching = spawn_blocking(move || monitor::watch(for_monitor, shared));
     let into_cache = cache.clone();
     let storing = tokio::spawn(async move {
         let result = store::store_groups(groups, into_cache, stored_in, shared).await;
@@ -208,8 +238,15 @@ async fn flow(
         let result = store::watch_failures(failures).await;
         shared.stage(|| result)
     });
-    let verifier = Verifier { server, stored, fingerprints, columns, shared, stamps };
-    let verifying = tokio::task::spawn_blocking(move || shared.stage(|| verifier.run()));
+    let verifier = Verifier {
+        server,
+        stored,
+        fingerprints,
+        columns,
+        shared,
+        stamps,
+    };
+    let verifying = spawn_blocking(move || shared.stage(|| verifier.run()));
     let drawing = tokio::spawn(async move {
         loop {
             tokio::time::sleep(progress::PERIOD).await;
@@ -231,20 +268,35 @@ async fn flow(
             }
         }
     };
+    // Now, while the consumers are there.
+    let ring_metrics = ring.metrics();
     let ring_latency = joined_task(aggregating.await);
     let archived = joined_task(archiving.await);
-    let mode = FinalizeMode::Drain { deadline: Some(Duration::from_secs(30)) };
+    let mode = FinalizeMode::Drain {
+        deadline: Some(Duration::from_secs(30)),
+    };
     let finalized = agent.finalize_with(mode).await;
     let stored = joined_task(storing.await);
     let failed = joined_task(failing.await);
     let verified = joined_task(verifying.await);
-    let bar_summary = collecting.await.map_err(Failure::because("collecting bars"))?;
+    let bar_summary = collecting
+        .await
+        .map_err(Failure::because("collecting bars"))?;
     watching.await.map_err(Failure::because("the monitor"))?;
     drawing.abort();
     progress.finish(shared);
 
     // Causes ahead of consequences.
-    let Verified { rows, wrong, bars, latency } = verified?;
+    let fed = match fed {
+        Err(failure) if failure.is_input() => return Err(failure),
+        other => other,
+    };
+    let Verified {
+        rows,
+        wrong,
+        bars,
+        latency,
+    } = verified?;
     stored?;
     failed?;
     archived?;
@@ -255,10 +307,20 @@ async fn flow(
         return Err(Failure::run(format!("{wrong} rows came back changed")));
     }
     if bars != bar_summary && !shared.is_interrupted() {
-        return Err(Failure::run(format!("other bars from the archive: {bars:?} against {bar_summary:?}")));
+        return Err(Failure::run(format!(
+            "other bars from the archive: {bars:?} against {bar_summary:?}"
+        )));
     }
-    let [rows_in, malformed, blocks, groups, sealed_bytes, fetched_bytes, monitor_rows, monitor_missed] =
-        Report::counters(shared);
+    let [
+        rows_in,
+        malformed,
+        blocks,
+        groups,
+        sealed_bytes,
+        fetched_bytes,
+        monitor_rows,
+        monitor_missed,
+    ] = Report::counters(shared);
     Ok(Report {
         interrupted: shared.is_interrupted(),
         rows_in,
@@ -276,12 +338,14 @@ async fn flow(
         ring_latency,
         end_latency: latency,
         ledger: ledger::snapshot().since(&before),
-        ring: ring.metrics(),
+        ring: ring_metrics,
         cache: cache.stats(),
     })
 }
 
 /// The result of a task; a panic in it is a failure of the run.
-fn joined_task<T>(result: Result<Result<T, Failure>, tokio::task::JoinError>) -> Result<T, Failure> {
+fn joined_task<T>(
+    result: Result<Result<T, Failure>, tokio::task::JoinError>,
+) -> Result<T, Failure> {
     result.map_err(Failure::because("a stage panicked"))?
 }

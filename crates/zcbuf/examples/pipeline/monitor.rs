@@ -25,6 +25,8 @@ pub fn watch(mut rows: RowConsumer, shared: &Shared) {
             Poll::Empty if !ended => continue,
             _ => return,
         }
-        std::thread::sleep(PERIOD);
+        if !ended {
+            std::thread::sleep(PERIOD);
+        }
     }
 }

@@ -10,9 +10,12 @@ use crate::shared::Shared;
 /// How often the bars are drawn.
 pub const PERIOD: Duration = Duration::from_millis(100);
 
+/// Which counter a bar shows.
+type Counter = fn(&Shared) -> &AtomicU64;
+
 pub struct Progress {
     all: MultiProgress,
-    bars: Vec<(ProgressBar, fn(&Shared) -> &AtomicU64)>,
+    bars: Vec<(ProgressBar, Counter)>,
 }
 
 impl Progress {
@@ -23,9 +26,10 @@ impl Progress {
         } else {
             "{prefix:>9} {spinner} {human_pos:>11} rows {per_sec:>18}"
         };
-        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        let style =
+            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         let all = MultiProgress::new();
-        let stages: [(&'static str, fn(&Shared) -> &AtomicU64); 4] = [
+        let stages: [(&'static str, Counter); 4] = [
             ("published", |s| &s.rows_in),
             ("in bars", |s| &s.bar_rows),
             ("archived", |s| &s.archived_rows),
@@ -33,9 +37,15 @@ impl Progress {
         ];
         let bars = stages.map(|(name, counter)| {
             let bar = rows.map_or_else(ProgressBar::no_length, ProgressBar::new);
-            (all.add(bar.with_style(style.clone()).with_prefix(name)), counter)
+            (
+                all.add(bar.with_style(style.clone()).with_prefix(name)),
+                counter,
+            )
         });
-        Self { all, bars: bars.into() }
+        Self {
+            all,
+            bars: bars.into(),
+        }
     }
 
     /// Draws the counters as they are.

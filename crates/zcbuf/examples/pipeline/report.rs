@@ -70,7 +70,11 @@ impl Report {
             // Writing to a string cannot fail.
             let _ = writeln!(out, "  {name:<28} {value}");
         };
-        let partial = if self.interrupted { " (interrupted: a partial table)" } else { "" };
+        let partial = if self.interrupted {
+            " (interrupted: a partial table)"
+        } else {
+            ""
+        };
         line("rows in", format!("{}{partial}", self.rows_in));
         line("rows verified over HTTP", format!("{}", self.rows_verified));
         if self.malformed > 0 {
@@ -80,25 +84,61 @@ impl Report {
         line("rows per second", format!("{:.0}", self.rows_per_second()));
         line("latency, ring to consumer", percentiles(&self.ring_latency));
         line("latency, ring to verified", percentiles(&self.end_latency));
-        line("bars", format!("{} over {} ticks", self.bars.bars, self.bars.ticks));
-        line("blocks, groups", format!("{}, {}", self.blocks, self.groups));
-        line("raw row bytes", format!("{}", self.rows_in * self.row_bytes));
+        line(
+            "bars",
+            format!("{} over {} ticks", self.bars.bars, self.bars.ticks),
+        );
+        line(
+            "blocks, groups",
+            format!("{}, {}", self.blocks, self.groups),
+        );
+        line(
+            "raw row bytes",
+            format!("{}", self.rows_in * self.row_bytes),
+        );
         line("sealed bytes", format!("{}", self.sealed_bytes));
         line("compression ratio", format!("{:.2}", self.ratio()));
-        line("bytes delivered over HTTP", format!("{}", self.fetched_bytes));
+        line(
+            "bytes delivered over HTTP",
+            format!("{}", self.fetched_bytes),
+        );
         line("bytes copied", format!("{}", self.ledger.copied()));
         for site in &self.ledger.sites {
-            line(&format!("  at {}", site.name), format!("{} in {} calls", site.bytes, site.calls));
+            line(
+                &format!("  at {}", site.name),
+                format!("{} in {} calls", site.bytes, site.calls),
+            );
         }
         for consumer in &self.ring.consumers {
             line(
                 &format!("consumer {}", consumer.name),
-                format!("at row {}, {} batches, {} waits", consumer.sequence, consumer.batches, consumer.waits),
+                format!(
+                    "at row {}, {} batches, {} waits",
+                    consumer.sequence, consumer.batches, consumer.waits
+                ),
             );
         }
-        line("monitor (lossy)", format!("saw {}, was told it missed {}", self.monitor_rows, self.monitor_missed));
-        line("ring full, time blocked", format!("{} times, {:?}", self.ring.full_stalls, self.ring.time_blocked));
-        line("cache", format!("{} objects, {} bytes, {} evictions", self.cache.objects, self.cache.bytes, self.cache.evictions));
+        line(
+            "monitor (lossy)",
+            format!(
+                "saw {}, was told it missed {}",
+                self.monitor_rows, self.monitor_missed
+            ),
+        );
+        line(
+            "ring full, time blocked",
+            format!(
+                "{} times, {:?}",
+                self.ring.full_stalls, self.ring.time_blocked
+            ),
+        );
+        line(
+            "cache",
+            format!(
+                "{} objects, {} bytes, {} evictions",
+                self.cache.objects, self.cache.bytes, self.cache.evictions
+            ),
+        );
         print!("{out}");
     }
 
@@ -118,12 +158,20 @@ impl Report {
         let latency = |h: &Latency| {
             format!(
                 "{{\"samples\": {}, \"p50_ns\": {}, \"p99_ns\": {}, \"max_ns\": {}}}",
-                h.len(), h.value_at_quantile(0.5), h.value_at_quantile(0.99), h.max()
+                h.len(),
+                h.value_at_quantile(0.5),
+                h.value_at_quantile(0.99),
+                h.max()
             )
         };
         // Site names are the workspace's own and need no escaping.
         let sites: Vec<_> = (self.ledger.sites.iter())
-            .map(|s| format!("{{\"site\": \"{}\", \"bytes\": {}, \"calls\": {}}}", s.name, s.bytes, s.calls))
+            .map(|s| {
+                format!(
+                    "{{\"site\": \"{}\", \"bytes\": {}, \"calls\": {}}}",
+                    s.name, s.bytes, s.calls
+                )
+            })
             .collect();
         let json = format!(
             "{{\n  \"interrupted\": {},\n  \"rows_in\": {},\n  \"rows_verified\": {},\n  \"rows_lost\": {},\n  \
@@ -154,7 +202,8 @@ impl Report {
             self.monitor_missed,
             self.ring.full_stalls,
         );
-        std::fs::write(path, json).map_err(Failure::because(format_args!("writing {}", path.display())))
+        std::fs::write(path, json)
+            .map_err(Failure::because(format_args!("writing {}", path.display())))
     }
 }
 
@@ -163,5 +212,10 @@ fn percentiles(latency: &Latency) -> String {
         return "no samples".into();
     }
     let at = |q| Duration::from_nanos(latency.value_at_quantile(q));
-    format!("p50 {:.1?}, p99 {:.1?}, max {:.1?}", at(0.5), at(0.99), Duration::from_nanos(latency.max()))
+    format!(
+        "p50 {:.1?}, p99 {:.1?}, max {:.1?}",
+        at(0.5),
+        at(0.99),
+        Duration::from_nanos(latency.max())
+    )
 }

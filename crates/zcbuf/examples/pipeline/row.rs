@@ -108,22 +108,29 @@ impl From<&Row> for Tick {
     }
 }
 
-/// The ticks of a batch, read in place.
-pub fn ticks<'a>(batch: &'a RowBatch<'_>, columns: &Columns) -> impl Iterator<Item = Tick> + 'a {
+/// Calls `f` with every tick of a batch, read in place.
+pub fn for_each_tick<E>(
+    batch: &RowBatch<'_>,
+    columns: &Columns,
+    mut f: impl FnMut(Tick) -> Result<(), E>,
+) -> Result<(), E> {
     let local_ts_ns = batch.column(columns.local_ts_ns);
     let instrument = batch.column(columns.instrument);
     let kind = batch.column(columns.kind);
     let price_ticks = batch.column(columns.price_ticks);
     let qty_lots = batch.column(columns.qty_lots);
-    (local_ts_ns.into_iter().zip(instrument).zip(kind))
-        .zip(price_ticks.into_iter().zip(qty_lots))
-        .map(|(((local_ts_ns, instrument), kind), (price_ticks, qty_lots))| Tick {
+    let values = (local_ts_ns.iter().zip(instrument.iter()).zip(kind.iter()))
+        .zip(price_ticks.iter().zip(qty_lots.iter()));
+    for (((local_ts_ns, instrument), kind), (price_ticks, qty_lots)) in values {
+        f(Tick {
             local_ts_ns,
             instrument,
             kind,
             price_ticks,
             qty_lots,
-        })
+        })?;
+    }
+    Ok(())
 }
 
 /// Rows under one fingerprint.
@@ -154,7 +161,11 @@ impl Fingerprinter {
         packed[45] = row.side;
         self.hash.update(&packed);
         self.rows += 1;
-        if self.rows == CHUNK_ROWS { self.finish().map(|(_, hash)| hash) } else { None }
+        if self.rows == CHUNK_ROWS {
+            self.finish().map(|(_, hash)| hash)
+        } else {
+            None
+        }
     }
 
     /// The rows since the last complete chunk and their fingerprint, if there are any.

@@ -27,7 +27,9 @@ pub async fn serve(listener: TcpListener, cache: RawDiskCache) {
     let mut connections = tokio::task::JoinSet::new();
     loop {
         while connections.try_join_next().is_some() {}
-        let Ok(place) = places.clone().acquire_owned().await else { return };
+        let Ok(place) = places.clone().acquire_owned().await else {
+            return;
+        };
         match listener.accept().await {
             Ok((stream, _)) => {
                 let cache = cache.clone();
@@ -67,19 +69,29 @@ async fn converse(mut stream: TcpStream, cache: RawDiskCache) -> std::io::Result
 }
 
 /// The next request, with its head taken out of `buffer`; `None` at the end of the connection.
-async fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> std::io::Result<Option<Request>> {
+async fn read_request(
+    stream: &mut TcpStream,
+    buffer: &mut Vec<u8>,
+) -> std::io::Result<Option<Request>> {
     loop {
         let mut headers = [httparse::EMPTY_HEADER; 32];
         let mut parsed = httparse::Request::new(&mut headers);
         match parsed.parse(buffer) {
             Ok(httparse::Status::Complete(len)) => {
                 let header = |name: &str| {
-                    let found = parsed.headers.iter().find(|h| h.name.eq_ignore_ascii_case(name));
+                    let found = parsed
+                        .headers
+                        .iter()
+                        .find(|h| h.name.eq_ignore_ascii_case(name));
                     found.and_then(|h| std::str::from_utf8(h.value).ok())
                 };
                 let method = parsed.method.unwrap_or_default();
                 let key = match method {
-                    "GET" | "HEAD" => parsed.path.unwrap_or_default().trim_start_matches('/').to_owned(),
+                    "GET" | "HEAD" => parsed
+                        .path
+                        .unwrap_or_default()
+                        .trim_start_matches('/')
+                        .to_owned(),
                     _ => {
                         simple(stream, "405 Method Not Allowed").await?;
                         return Ok(None);
@@ -112,14 +124,22 @@ async fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> std::io::
     }
 }
 
-async fn answer(stream: &mut TcpStream, cache: &RawDiskCache, request: Request) -> std::io::Result<()> {
+async fn answer(
+    stream: &mut TcpStream,
+    cache: &RawDiskCache,
+    request: Request,
+) -> std::io::Result<()> {
     let view = match cache.get_frozen(&request.key) {
         Ok(Some(view)) => view,
         Ok(None) => return simple(stream, "404 Not Found").await,
         Err(_) => return simple(stream, "500 Internal Server Error").await,
     };
     let total = view.len() as u64;
-    let (range, status) = match request.range.as_deref().map(|text| parse_range(text, total)) {
+    let (range, status) = match request
+        .range
+        .as_deref()
+        .map(|text| parse_range(text, total))
+    {
         None => (0..total, "200 OK"),
         Some(Some(range)) => (range, "206 Partial Content"),
         Some(None) => {
@@ -130,7 +150,11 @@ async fn answer(stream: &mut TcpStream, cache: &RawDiskCache, request: Request) 
         }
     };
     let content_range = if status.starts_with("206") {
-        format!("Content-Range: bytes {}-{}/{total}\r\n", range.start, range.end - 1)
+        format!(
+            "Content-Range: bytes {}-{}/{total}\r\n",
+            range.start,
+            range.end - 1
+        )
     } else {
         String::new()
     };
@@ -144,7 +168,10 @@ async fn answer(stream: &mut TcpStream, cache: &RawDiskCache, request: Request) 
         return Ok(());
     }
     // The length has been promised: whatever goes wrong from here on ends the connection.
-    match cache.send_range_to_socket(&request.key, range, &*stream).await {
+    match cache
+        .send_range_to_socket(&request.key, range, &*stream)
+        .await
+    {
         Ok(Some(_)) => Ok(()),
         Ok(None) => Err(std::io::ErrorKind::NotFound.into()),
         Err(error) => Err(std::io::Error::other(error)),

@@ -27,7 +27,9 @@ pub async fn store_groups(
             Received::Item(group) => group,
             Received::End(report) if report.is_empty() => return Ok(()),
             Received::End(report) => {
-                return Err(Failure::run(format!("the agent could not deliver all: {report:?}")));
+                return Err(Failure::run(format!(
+                    "the agent could not deliver all: {report:?}"
+                )));
             }
         };
         let key = format!("group-{:08}", group.group_id());

@@ -8,7 +8,7 @@ use zcbuf::core::Frozen;
 use zcbuf::core::sync::atomic::Ordering::Relaxed;
 use zcbuf::ring::Block;
 
-use crate::bars::{BarBuilder, BarSummary, Latency};
+use crate::bars::{BarBuilder, BarSummary, Latency, latency_histogram};
 use crate::failure::Failure;
 use crate::feed::Fingerprint;
 use crate::http::Client;
@@ -46,9 +46,13 @@ impl Verifier<'_> {
         let mut state = Checks::new(&self)?;
         while let Some(group) = self.stored.recv_blocking() {
             let bytes = client.fetch(&group.key, group.len)?;
-            self.shared.fetched_bytes.fetch_add(bytes.len() as u64, Relaxed);
+            self.shared
+                .fetched_bytes
+                .fetch_add(bytes.len() as u64, Relaxed);
             for block in Block::split(Frozen::from_vec(bytes)) {
-                state.check(&block.map_err(Failure::because(format_args!("decoding {}", group.key)))?)?;
+                state.check(
+                    &block.map_err(Failure::because(format_args!("decoding {}", group.key)))?,
+                )?;
             }
         }
         state.finish()
@@ -72,7 +76,7 @@ impl<'a> Checks<'a> {
                 rows: 0,
                 wrong: 0,
                 bars: BarSummary::default(),
-                latency: Latency::new(3).map_err(Failure::because("a latency histogram"))?,
+                latency: latency_histogram()?,
             },
         })
     }
@@ -101,7 +105,10 @@ impl<'a> Checks<'a> {
             })?;
         }
         let first = block.sequence();
-        let ages = self.verifier.stamps.ages(first..first + block.rows() as u64);
+        let ages = self
+            .verifier
+            .stamps
+            .ages(first..first + block.rows() as u64);
         ages.for_each(|age| self.result.latency.saturating_record(age));
         Ok(())
     }
@@ -129,7 +136,10 @@ impl<'a> Checks<'a> {
         } else {
             self.result.wrong += rows;
         }
-        self.verifier.shared.verified_rows.store(self.result.rows, Relaxed);
+        self.verifier
+            .shared
+            .verified_rows
+            .store(self.result.rows, Relaxed);
         Ok(())
     }
 

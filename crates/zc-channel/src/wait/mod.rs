@@ -1,9 +1,13 @@
-//! Waiting in a line of waiters, for futures that need no name.
+//! Waiting in a line of waiters: for futures that need no name, and for handles that are polled.
+
+mod owned;
 
 use std::future::poll_fn;
 use std::pin::pin;
 
 use zc_core::wait::WaitList;
+
+pub(crate) use owned::OwnedWaiter;
 
 /// Waits in `list` until `ready` gives something. `sleepy` is called each time before the task
 /// goes to sleep.

@@ -1,0 +1,145 @@
+//! Sealed blocks: up to 1024 rows as compressed columns in one immutable buffer.
+//!
+//! A block describes itself: schema, codecs and checksums are in it, so that it can be stored,
+//! sent and read by whoever has the bytes. The bytes are one [`Frozen<u8>`](zc_core::Frozen), which
+//! is handed on without a copy.
+
+mod codec;
+mod decode;
+mod error;
+mod format;
+mod input;
+mod seal;
+mod split;
+mod stats;
+
+use std::fmt;
+use std::sync::Arc;
+
+use zc_core::Frozen;
+
+pub use error::BlockError;
+pub use input::{BlockBytes, ColumnRef};
+pub use split::Blocks;
+
+use crate::rows::{ColumnData, Rows, Schema};
+use format::Entry;
+
+/// The most rows a block holds.
+pub const MAX_ROWS: usize = crate::rows::BLOCK_ROWS as usize;
+
+/// Up to 1024 rows as compressed columns. Immutable; cloning it copies no rows.
+///
+/// ```
+/// use zc_ring::{Block, ConsumerOptions, RowRing, Schema};
+///
+/// # let schema = Schema::builder().i64("ts").build()?;
+/// # let ring = RowRing::builder(schema, 8).build()?;
+/// # let mut consumer = ring.consumer(ConsumerOptions::default())?;
+/// # let ts = ring.schema().column::<i64>("ts")?;
+/// # ring.producer()?.push(|row| row.set(ts, 7))?;
+/// let sealed = consumer.poll(1024).rows().expect("a row is there").to_block()?;
+/// let bytes = sealed.bytes();
+///
+/// let block = Block::decode(bytes)?;
+/// assert_eq!(block.rows(), 1);
+/// assert_eq!(block.column::<i64>("ts")?, [7]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Block {
+    bytes: Frozen<u8>,
+    schema: Schema,
+    rows: usize,
+    sequence: u64,
+    entries: Arc<[Entry]>,
+}
+
+impl Block {
+    /// Checks that `bytes` are exactly one block and reads its head. A [`Frozen`] is kept as it is;
+    /// a slice is copied once.
+    ///
+    /// Checks every checksum: costs one pass over the bytes.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the bytes; they may come from anywhere.
+    pub fn decode(bytes: impl BlockBytes) -> Result<Self, BlockError> {
+        decode::decode(bytes.into_frozen())
+    }
+
+    /// Splits blocks that were laid end to end.
+    #[must_use]
+    pub fn split(stream: Frozen<u8>) -> Blocks {
+        Blocks::new(stream)
+    }
+
+    /// How long the block is that `prefix` begins: `None` while 16 bytes are not there yet.
+    ///
+    /// # Errors
+    /// [`BlockError::NotABlock`], [`BlockError::Version`], [`BlockError::Corrupt`]. The length is
+    /// not covered by a checksum until the whole head is there: bound it before trusting it.
+    pub fn encoded_len(prefix: &[u8]) -> Result<Option<usize>, BlockError> {
+        Ok(format::read_lens(prefix)?.map(|(total_len, _)| total_len))
+    }
+
+    pub(crate) fn seal(rows: Rows<'_>) -> Result<Self, BlockError> {
+        seal::seal(rows)
+    }
+
+    /// Decodes a column, named by a handle or by its name: a `Vec` of numbers, or
+    /// [`FixedBytes`](crate::FixedBytes).
+    ///
+    /// # Errors
+    /// [`BlockError::ForeignHandle`], or [`BlockError::Schema`] for a name that is not there or of
+    /// another type; [`BlockError::Corrupt`] if the values are not what the head says of them.
+    pub fn column<T: ColumnData + ?Sized>(
+        &self,
+        column: impl ColumnRef<T>,
+    ) -> Result<T::Values, BlockError> {
+        let index = column.index(&self.schema)?;
+        let raw = decode::column(self, index)?;
+        T::collect(raw).ok_or(BlockError::Corrupt {
+            what: "value out of its type's range",
+        })
+    }
+
+    /// The encoded block. Copies nothing.
+    #[must_use]
+    pub fn bytes(&self) -> Frozen<u8> {
+        self.bytes.clone()
+    }
+
+    /// How many rows there are, 1 to 1024.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The sequence that the first row had in its ring.
+    #[must_use]
+    pub fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// The columns.
+    #[must_use]
+    pub fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// Length of the encoded block in bytes.
+    #[must_use]
+    pub fn encoded_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
+impl fmt::Debug for Block {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Block")
+            .field("rows", &self.rows)
+            .field("sequence", &self.sequence)
+            .field("bytes", &self.bytes.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,221 @@
+//! [`Reader`]: the consuming side of a ring, without its rows.
+//!
+//! # States
+//!
+//! `next` is the next row to read; its cursor in the [`Place`] says the same to the producer. A
+//! batch *in hand* covers `next .. next + in_hand`:
+//!
+//! * **Idle** (`in_hand == 0`) → `take` → **In hand** → `commit(n)` → Idle, `n` rows further.
+//! * In hand → `abandon` (the batch is dropped by a panic) → Idle, no row further.
+//! * In hand → `settle` at the next look (the batch was forgotten) → Idle, all of it further.
+//!
+//! # Invariants
+//!
+//! * **R1** While rows are in hand in place, the cursor stays before them, so the producer does not
+//!   overwrite them (S1). Only `commit` and `settle` move it, and both need the reader exclusively,
+//!   which the batch borrows.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::time::{Duration, Instant};
+
+use zc_core::sync::Arc;
+
+use super::options::ConsumerOptions;
+use super::poll::Poll;
+use crate::error::JoinError;
+use crate::sequencer::Sequencer;
+use crate::sequencer::place::{Place, bump};
+
+/// One consumer's handle on the sequencer. Dropping it leaves the ring.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    pub(crate) sequencer: Arc<Sequencer>,
+    pub(crate) state: ReadState,
+}
+
+#[derive(Debug)]
+pub(crate) struct ReadState {
+    pub(crate) place: Arc<Place>,
+    next: u64,
+    /// Rows before this were seen to be readable.
+    seen: u64,
+    in_hand: u64,
+}
+
+impl Reader {
+    pub(crate) fn join(
+        sequencer: &Arc<Sequencer>,
+        options: ConsumerOptions<'_>,
+    ) -> Result<Self, JoinError> {
+        let place = sequencer.gate.join(options, || sequencer.head())?;
+        let next = place.cursor();
+        Ok(Self {
+            sequencer: Arc::clone(sequencer),
+            state: ReadState {
+                place,
+                next,
+                seen: next,
+                in_hand: 0,
+            },
+        })
+    }
+
+    /// Waits until there is something other than `Empty` to find, or until `deadline`.
+    pub(crate) fn wait(&mut self, deadline: Option<Instant>) {
+        let Self { sequencer, state } = self;
+        if state.is_ready(sequencer).is_some() {
+            return;
+        }
+        bump(&state.place.stats.waits, 1);
+        let ready = || state.is_ready(sequencer);
+        // None: the deadline has passed, which the caller finds by looking.
+        let _: Option<()> = sequencer
+            .data
+            .block_until(sequencer.strategy, deadline, ready);
+    }
+
+    /// As [`wait`](Self::wait), as a task. Cancel-safe: nothing is taken.
+    pub(crate) async fn wait_async(&mut self) {
+        let Self { sequencer, state } = self;
+        if state.is_ready(sequencer).is_some() {
+            return;
+        }
+        bump(&state.place.stats.waits, 1);
+        let mut waiter = pin!(sequencer.data.waiter());
+        poll_fn(|cx| waiter.as_mut().poll_until(cx, || state.is_ready(sequencer))).await;
+    }
+
+    /// Rows published and not read.
+    pub(crate) fn lag(&self) -> u64 {
+        self.sequencer.head().wrapping_sub(self.state.sequence())
+    }
+}
+
+impl ReadState {
+    /// The next row to read, a batch that was forgotten counted as read.
+    pub(crate) fn sequence(&self) -> u64 {
+        self.next.wrapping_add(self.in_hand)
+    }
+
+    /// The first row of the batch in hand, or to be taken.
+    #[inline]
+    pub(crate) fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// `Some` where a look would find something other than `Empty`.
+    pub(crate) fn is_ready(&mut self, sequencer: &Sequencer) -> Option<()> {
+        match self.look(sequencer, 1) {
+            Poll::Empty => None,
+            _ => Some(()),
+        }
+    }
+
+    /// Rows that can be read now, up to `limit`.
+    #[inline]
+    pub(crate) fn look(&mut self, sequencer: &Sequencer, limit: usize) -> Poll<usize> {
+        self.settle(sequencer);
+        if self.place.is_evicted() {
+            return Poll::Evicted;
+        }
+        let mut ready = self.ready();
+        loop {
+            if ready == 0 {
+                let is_closed = sequencer.is_closed();
+                let head = sequencer.head();
+                self.seen = self.bound(head);
+                ready = self.ready();
+                if ready == 0 && is_closed && head == self.next {
+                    return Poll::Closed;
+                }
+            }
+            match sequencer.voids.first_within(self.next, ready) {
+                None => break,
+                Some((0, void)) => {
+                    self.skip(sequencer, void);
+                    ready = self.ready();
+                }
+                Some((rows, _)) => {
+                    ready = rows;
+                    break;
+                }
+            }
+        }
+        match usize::try_from(ready).unwrap_or(usize::MAX).min(limit) {
+            0 => Poll::Empty,
+            rows => Poll::Rows(rows),
+        }
+    }
+
+    /// How many rows from `next` were seen to be readable. `seen` may be behind `next` where this
+    /// consumer started ahead of one it reads after.
+    #[inline]
+    fn ready(&self) -> u64 {
+        let ready = self.seen.wrapping_sub(self.next);
+        if ready > i64::MAX as u64 { 0 } else { ready }
+    }
+
+    /// How many rows the last look found, limit or not.
+    pub(crate) fn readable(&self) -> usize {
+        usize::try_from(self.ready()).unwrap_or(usize::MAX)
+    }
+
+    /// How far this consumer may read: the head, or the slowest of those it reads after.
+    fn bound(&self, head: u64) -> u64 {
+        let active = self.place.after.iter().filter(|place| place.is_active());
+        let slowest = active.map(|place| head.wrapping_sub(place.cursor())).max();
+        head.wrapping_sub(slowest.unwrap_or(0))
+    }
+
+    /// Takes `rows` rows in hand.
+    #[inline]
+    pub(crate) fn take(&mut self, rows: usize) {
+        debug_assert_eq!(self.in_hand, 0);
+        self.in_hand = rows as u64;
+        bump(&self.place.stats.batches, 1);
+    }
+
+    /// The batch in hand has been read up to `rows`; the rest is there again at the next look.
+    #[inline]
+    pub(crate) fn commit(&mut self, sequencer: &Sequencer, rows: usize) {
+        debug_assert!(rows as u64 <= self.in_hand);
+        self.in_hand = 0;
+        self.skip(sequencer, rows as u64);
+    }
+
+    /// The batch in hand counts for nothing.
+    pub(crate) fn abandon(&mut self) {
+        self.in_hand = 0;
+    }
+
+    /// Moves on by `rows`, read or not.
+    #[inline]
+    pub(crate) fn skip(&mut self, sequencer: &Sequencer, rows: u64) {
+        if rows > 0 {
+            self.next = self.next.wrapping_add(rows);
+            self.place.advance(self.next);
+            sequencer.consumed(&self.place);
+        }
+    }
+
+    /// A batch still in hand at this point was forgotten: it counts as read.
+    #[inline]
+    fn settle(&mut self, sequencer: &Sequencer) {
+        if self.in_hand > 0 {
+            let rows = std::mem::take(&mut self.in_hand);
+            self.skip(sequencer, rows);
+        }
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.sequencer.leave(&self.state.place);
+    }
+}
+
+/// The moment `timeout` from now; `None`, which waits for ever, where no clock reaches that far.
+pub(crate) fn deadline(timeout: Duration) -> Option<Instant> {
+    Instant::now().checked_add(timeout)
+}

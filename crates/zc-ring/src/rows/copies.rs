@@ -1,0 +1,102 @@
+//! [`RowCopies`]: rows that a consumer has copied out of the ring and validated.
+//!
+//! Rows are copied word by word; delta columns are decoded on the way, because their heads may be
+//! gone when the rows are looked at.
+
+use zc_core::ledger;
+
+use super::schema::{Field, Schema};
+use super::store::{RowStore, extract};
+use crate::consumer::overwritten;
+use crate::sequencer::Sequencer;
+
+/// How many rows are copied at a time.
+const CHUNK: usize = 1024;
+
+/// A consumer's own copies of the rows it reads next.
+#[derive(Debug, Default)]
+pub(crate) struct RowCopies {
+    /// The rows, as in the ring.
+    words: Vec<u64>,
+    /// The logical values of the delta columns, row by row.
+    deltas: Vec<u64>,
+    at: u64,
+    len: usize,
+    /// Rows before this one were overwritten while they were copied.
+    sound: usize,
+}
+
+impl RowCopies {
+    /// How many whole rows are here from `sequence` on.
+    pub(crate) fn held(&self, sequence: u64) -> usize {
+        let index = sequence.wrapping_sub(self.at);
+        if index >= self.sound as u64 && index < self.len as u64 {
+            self.len - index as usize
+        } else {
+            0
+        }
+    }
+
+    /// Copies up to `rows` published rows from `first` on. `Err`: the first so many of them were
+    /// overwritten meanwhile; those behind may be held all the same.
+    pub(crate) fn fill(
+        &mut self,
+        sequencer: &Sequencer,
+        store: &RowStore,
+        first: u64,
+        rows: usize,
+    ) -> Result<(), u64> {
+        self.len = 0;
+        let missed = overwritten(sequencer, first);
+        if missed > 0 {
+            return Err(missed);
+        }
+        let schema = &store.schema;
+        let rows = rows.min(CHUNK);
+        self.words.clear();
+        self.deltas.clear();
+        for sequence in (0..rows as u64).map(|row| first.wrapping_add(row)) {
+            let words = (0..schema.words()).map(|word| store.word(sequence, word));
+            self.words.extend(words);
+            for (_, field) in delta_fields(schema) {
+                self.deltas.push(store.number(sequence, field));
+            }
+        }
+        ledger::copied("ring.validated_copy", rows * schema.row_bytes());
+        let missed = overwritten(sequencer, first);
+        self.at = first;
+        self.len = rows;
+        self.sound = usize::try_from(missed).unwrap_or(usize::MAX).min(rows);
+        if missed > 0 { Err(missed) } else { Ok(()) }
+    }
+
+    /// The logical form of a number column of one held row.
+    #[inline]
+    pub(crate) fn number(&self, schema: &Schema, sequence: u64, field: Field) -> u64 {
+        let row = sequence.wrapping_sub(self.at) as usize;
+        match field.delta {
+            // In the order in which `fill` went through them.
+            Some(delta) => self.deltas[row * schema.deltas() + delta],
+            None => extract(self.words[row * schema.words() + field.offset / 8], field),
+        }
+    }
+
+    /// The bytes of the rows from `sequence` on, end to end.
+    #[inline]
+    pub(crate) fn bytes(&self, schema: &Schema, sequence: u64) -> &[u8] {
+        let row = sequence.wrapping_sub(self.at) as usize;
+        zerocopy::IntoBytes::as_bytes(&self.words[row * schema.words()..])
+    }
+}
+
+/// The delta fields in the order of their numbers.
+fn delta_fields(schema: &Schema) -> impl Iterator<Item = (usize, Field)> {
+    (0..schema.deltas()).filter_map(|number| {
+        let is_it = |field: &&Field| field.delta == Some(number);
+        schema
+            .fields()
+            .iter()
+            .find(is_it)
+            .map(|field| (number, *field))
+    })
+}

@@ -1,0 +1,40 @@
+//! Rows whose columns are known at run time: [`Schema`], [`RowRing`], and their two ends.
+//!
+//! Rows lie row-major in the ring, packed to 8 bytes. All words of the store are atomic, so that
+//! a row is set in its place also while a consumer that copies may be looking.
+
+mod batch;
+mod column;
+mod consumer;
+mod copies;
+mod error;
+mod fixed;
+mod producer;
+mod ring;
+mod row;
+mod schema;
+mod store;
+mod value;
+mod words;
+
+pub use batch::RowBatch;
+pub(crate) use batch::Rows;
+pub use column::{Column, ColumnIter};
+pub use consumer::RowConsumer;
+pub use error::{PushError, RowError, SchemaError};
+pub use fixed::FixedBytes;
+pub use producer::RowProducer;
+pub use ring::{RowRing, RowRingBuilder};
+pub use row::RowMut;
+pub use schema::{ColumnDef, ColumnHandle, ColumnType, DeltaWidth, Schema, SchemaBuilder};
+pub(crate) use store::BLOCK_ROWS;
+pub use value::{ColumnData, Raw, RawColumn, Scalar};
+
+/// The most columns a schema may have.
+pub const MAX_COLUMNS: usize = 128;
+
+/// The longest a column's name may be, in bytes.
+pub const MAX_NAME_BYTES: usize = 255;
+
+/// The longest a row may be, in bytes.
+pub const MAX_ROW_BYTES: usize = 64 << 10;

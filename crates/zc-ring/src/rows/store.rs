@@ -1,0 +1,215 @@
+//! [`RowStore`]: the rows of a [`RowRing`](super::RowRing), row-major, and the bases of its delta
+//! columns.
+//!
+//! # Delta columns
+//!
+//! Rows are numbered by sequence; rows `1024 b .. 1024 (b + 1)` are *block* `b`. In each block a
+//! delta column has a head of two words:
+//!
+//! * `base`: the value of the block's first row. Rows hold `value - base` as a signed integer of
+//!   the delta's width, wrapping, so that `base + delta` restores every value exactly.
+//! * `wide_from`: from this row of the block on, the column is *wide*: the whole value stands in a
+//!   side table, one word a slot, which costs no memory until it is used. 1024 while every value
+//!   fits. A value that does not fit makes the column wide for the rest of its block.
+//!
+//! So every row can be read on its own, from its slot, its block's head and at most one more word.
+//! There is one head more than the ring has blocks' worth of rows: the head of block `b` is reused
+//! by block `b + heads` only when no row of block `b` is in the ring any more.
+//!
+//! # Invariants
+//!
+//! * **D1** One writer at a time changes rows, heads and the side table, for sequences in its
+//!   licence, through atomic words, and in a shared licence after announcing them (W2).
+//! * **D2** The head of a block is complete before its first row is published. Later only
+//!   `wide_from` changes, from 1024 to a row that is not published yet: readers of published rows
+//!   read the same with the old value and the new.
+
+use zc_core::sync::Arc;
+
+use super::schema::{Field, Schema};
+use super::words::Words;
+use crate::error::BuildError;
+
+/// Rows of a block, that is, rows that share a base.
+pub(crate) const BLOCK_ROWS: u64 = 1024;
+
+/// The rows of one ring.
+#[derive(Debug)]
+pub(crate) struct RowStore {
+    pub(crate) schema: Schema,
+    capacity: usize,
+    initial: u64,
+    rows: Words,
+    /// `base` and `wide_from` of each delta column of each block.
+    heads: Words,
+    blocks: usize,
+    /// The side table: one word a slot, for each delta column.
+    wide: Words,
+}
+
+impl RowStore {
+    pub(crate) fn new(
+        schema: Schema,
+        capacity: usize,
+        initial: u64,
+    ) -> Result<Arc<Self>, BuildError> {
+        let blocks = (capacity / BLOCK_ROWS as usize + 1)
+            .next_power_of_two()
+            .max(2);
+        let words = |a: usize, b: usize| {
+            let len = a.checked_mul(b).ok_or(BuildError::Capacity { capacity })?;
+            Ok::<_, BuildError>(Words::new(len)?)
+        };
+        Ok(Arc::new(Self {
+            capacity,
+            initial,
+            rows: words(capacity, schema.words())?,
+            heads: words(blocks, schema.deltas() * 2)?,
+            blocks,
+            wide: words(capacity, schema.deltas())?,
+            schema,
+        }))
+    }
+
+    #[inline]
+    fn slot(&self, sequence: u64) -> usize {
+        sequence as usize & (self.capacity - 1)
+    }
+
+    /// Where the head of `sequence`'s block is, for one delta column.
+    #[inline]
+    fn head(&self, sequence: u64, delta: usize) -> usize {
+        let block = (sequence / BLOCK_ROWS) as usize & (self.blocks - 1);
+        (block * self.schema.deltas() + delta) * 2
+    }
+
+    /// The row's own word `word`.
+    #[inline]
+    pub(crate) fn word(&self, sequence: u64, word: usize) -> u64 {
+        self.rows
+            .load(self.slot(sequence) * self.schema.words() + word)
+    }
+
+    /// The logical form of a number column of one row.
+    #[inline]
+    pub(crate) fn number(&self, sequence: u64, field: Field) -> u64 {
+        let word = self.word(sequence, field.offset / 8);
+        let narrow = extract(word, field);
+        let Some(delta) = field.delta else {
+            return narrow;
+        };
+        let head = self.head(sequence, delta);
+        if sequence % BLOCK_ROWS >= self.heads.load(head + 1) {
+            return self.wide.load(delta * self.capacity + self.slot(sequence));
+        }
+        let unused = 64 - 8 * field.width as u32;
+        let distance = ((narrow << unused) as i64 >> unused) as u64;
+        self.heads.load(head).wrapping_add(distance)
+    }
+
+    /// The bytes of one row from `offset` on.
+    ///
+    /// # Safety
+    /// The row does not change while the slice is used.
+    #[inline]
+    pub(crate) unsafe fn bytes(&self, sequence: u64, offset: usize, len: usize) -> &[u8] {
+        let start = self.slot(sequence) * self.schema.row_bytes() + offset;
+        // SAFETY: the caller's promise.
+        unsafe { self.rows.bytes(start, len) }
+    }
+
+    /// How many rows from `sequence` on lie behind each other in memory.
+    pub(crate) fn contiguous(&self, sequence: u64) -> usize {
+        self.capacity - self.slot(sequence)
+    }
+
+    /// Sets a number column of one row (D1).
+    #[inline]
+    pub(crate) fn set_number(&self, sequence: u64, field: Field, logical: u64) {
+        let bits = match field.delta {
+            None => logical,
+            Some(delta) => match self.distance(sequence, field, delta, logical) {
+                Some(distance) => distance,
+                None => {
+                    let slot = self.slot(sequence);
+                    return self.wide.store(delta * self.capacity + slot, logical);
+                }
+            },
+        };
+        let index = self.slot(sequence) * self.schema.words() + field.offset / 8;
+        let word = if field.width == 8 {
+            bits
+        } else {
+            insert(self.rows.load(index), field, bits)
+        };
+        self.rows.store(index, word);
+    }
+
+    /// The distance of `logical` from its block's base, or none where the block is wide here.
+    fn distance(&self, sequence: u64, field: Field, delta: usize, logical: u64) -> Option<u64> {
+        let head = self.head(sequence, delta);
+        let row = sequence % BLOCK_ROWS;
+        if row == 0 || sequence == self.initial {
+            self.heads.store(head, logical);
+            self.heads.store(head + 1, BLOCK_ROWS);
+            return Some(0);
+        }
+        if row >= self.heads.load(head + 1) {
+            return None;
+        }
+        let distance = logical.wrapping_sub(self.heads.load(head));
+        let unused = 64 - 8 * field.width as u32;
+        if ((distance << unused) as i64 >> unused) as u64 != distance {
+            self.heads.store(head + 1, row);
+            return None;
+        }
+        Some(distance)
+    }
+
+    /// Sets a bytes column of one row (D1). `bytes` is as long as the field.
+    pub(crate) fn set_bytes(&self, sequence: u64, field: Field, bytes: &[u8]) {
+        debug_assert_eq!(bytes.len(), field.width);
+        let row = self.slot(sequence) * self.schema.words();
+        let (mut offset, mut rest) = (field.offset, bytes);
+        while !rest.is_empty() {
+            let (index, within) = (row + offset / 8, offset % 8);
+            let (now, later) = rest.split_at(rest.len().min(8 - within));
+            let mut word = self.rows.load(index).to_ne_bytes();
+            word[within..within + now.len()].copy_from_slice(now);
+            self.rows.store(index, u64::from_ne_bytes(word));
+            offset += now.len();
+            rest = later;
+        }
+    }
+}
+
+/// How far a field is shifted within its word, so that it lies at its offset in memory.
+#[inline]
+fn shift(field: Field) -> u32 {
+    let within = field.offset % 8;
+    let bytes = if cfg!(target_endian = "big") {
+        8 - within - field.width
+    } else {
+        within
+    };
+    8 * bytes as u32
+}
+
+/// Ones over the width of a field.
+#[inline]
+fn mask(field: Field) -> u64 {
+    u64::MAX >> (64 - 8 * field.width as u32)
+}
+
+/// A number field of a word, zero-extended.
+#[inline]
+pub(crate) fn extract(word: u64, field: Field) -> u64 {
+    word >> shift(field) & mask(field)
+}
+
+/// `word` with a number field replaced by the low bits of `bits`.
+#[inline]
+fn insert(word: u64, field: Field, bits: u64) -> u64 {
+    let (shift, mask) = (shift(field), mask(field));
+    word & !(mask << shift) | (bits & mask) << shift
+}

@@ -1,0 +1,108 @@
+//! [`Words`]: zero-initialised memory of 8-byte words that are loaded and stored atomically.
+//!
+//! # Invariants
+//!
+//! * **I1** The region holds `len` words, aligned for `u64`, at an address that does not change.
+//! * **I2** Words change only through [`Words::store`].
+//!
+//! The model checkers' atomics cannot lie over memory: there they stand beside it, and the memory
+//! follows them.
+
+use zc_core::Region;
+use zc_core::error::RegionError;
+use zc_core::sync::atomic::{AtomicU64, Ordering};
+use zc_core::sync::edge;
+
+/// Where the words start on a line of their own.
+const ALIGN: usize = 128;
+
+/// From how many bytes on the memory comes in pages from the system.
+#[cfg(unix)]
+const PAGES: usize = 64 << 10;
+
+#[derive(Debug)]
+pub(crate) struct Words {
+    region: Region,
+    len: usize,
+    #[cfg(any(zc_loom, zc_shuttle))]
+    model: Box<[AtomicU64]>,
+}
+
+impl Words {
+    /// `len` words of zero.
+    pub(crate) fn new(len: usize) -> Result<Self, RegionError> {
+        let bytes = len.saturating_mul(8);
+        // Pages of the system cost nothing until they are used.
+        #[cfg(unix)]
+        let region = if bytes >= PAGES {
+            Region::anonymous(bytes)?
+        } else {
+            Region::heap(bytes, ALIGN)?
+        };
+        #[cfg(not(unix))]
+        let region = Region::heap(bytes, ALIGN)?;
+        Ok(Self {
+            region,
+            len,
+            #[cfg(any(zc_loom, zc_shuttle))]
+            model: (0..len).map(|_| AtomicU64::new(0)).collect(),
+        })
+    }
+
+    #[inline]
+    fn at(&self, index: usize) -> *mut u64 {
+        debug_assert!(index < self.len);
+        self.region
+            .as_ptr()
+            .as_ptr()
+            .cast::<u64>()
+            .wrapping_add(index)
+    }
+
+    #[inline]
+    fn word(&self, index: usize) -> &AtomicU64 {
+        assert!(index < self.len);
+        #[cfg(any(zc_loom, zc_shuttle))]
+        return &self.model[index];
+        #[cfg(not(any(zc_loom, zc_shuttle)))]
+        // SAFETY: I1 and the assertion; everybody accesses the word atomically, but for readers
+        // through `bytes`, who promise that it does not change.
+        unsafe {
+            AtomicU64::from_ptr(self.at(index))
+        }
+    }
+
+    /// The word at `index`. If it is of a newer row, the announcement of that row is visible.
+    #[inline]
+    pub(crate) fn load(&self, index: usize) -> u64 {
+        self.word(index).load(edge("ring.word", Ordering::Acquire))
+    }
+
+    /// Changes the word at `index`.
+    #[inline]
+    pub(crate) fn store(&self, index: usize, word: u64) {
+        self.word(index)
+            .store(word, edge("ring.word", Ordering::Release));
+        #[cfg(any(zc_loom, zc_shuttle))]
+        // SAFETY: I1; the model checkers run one thread at a time.
+        unsafe {
+            self.at(index).write(word);
+        }
+    }
+
+    /// `len` bytes from byte `offset` on.
+    ///
+    /// # Safety
+    /// The words they lie in do not change while the slice is used.
+    #[inline]
+    pub(crate) unsafe fn bytes(&self, offset: usize, len: usize) -> &[u8] {
+        assert!(
+            offset
+                .checked_add(len)
+                .is_some_and(|end| end <= self.len * 8)
+        );
+        let at = self.region.as_ptr().as_ptr().wrapping_add(offset);
+        // SAFETY: I1, the assertion, and the caller's promise.
+        unsafe { std::slice::from_raw_parts(at, len) }
+    }
+}

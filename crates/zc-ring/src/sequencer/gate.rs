@@ -1,0 +1,320 @@
+//! The gate: who is reading, and how far the producer may write without asking again.
+//!
+//! The producer does not look at the consumers for every row. It asks the gate for a *licence*:
+//! a sequence up to which it may write, computed from the slowest gating consumer under the gate's
+//! lock and kept in the producer. Rows that the licence covers can be overwritten at any moment
+//! without a word, so whoever joins may only rely on rows that the licence does not reach:
+//!
+//! ```text
+//!        head - capacity     licence - capacity            head          licence
+//!   ───────────┼──────────────────────┼─────────────────────┼───────────────┼────▶ sequence
+//!              │  may be overwritten  │  safe for a joiner  │  being written│
+//! ```
+//!
+//! # Invariants
+//!
+//! * **G1** `licence` is the last licence given out, and the producer writes no sequence at or
+//!   after it.
+//! * **G2** A licence never reaches `cursor + capacity` or beyond of a place that gates and was
+//!   listed when it was given out.
+//! * **G3** A place joins at `licence - capacity` or later. With G1 and G2: no row that a gating
+//!   consumer has yet to read is ever overwritten, whenever it joined.
+//! * **G4** A licence says `shared` if any listed place reads by validated copies. With G3: a row
+//!   such a reader may look at is only ever overwritten by a writer that knows of it.
+//!
+//! The lock is held for a few loads and stores; no user code runs under it. Licences are given out
+//! in steps of at most a 64th of the ring (one row in small rings), so that a consumer that
+//! starts at the oldest row finds nearly all of the ring (all of it up to 64 rows).
+
+use std::time::Duration;
+
+use zc_core::sync::{Arc, Mutex, seeded};
+
+use super::Sequencer;
+use super::multi::Multi;
+use super::place::Place;
+use crate::consumer::{ConsumerId, ConsumerOptions, OnLag, Start};
+use crate::error::{JoinError, ProducerError};
+
+/// The listed consumers and the last licence, under one lock.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    capacity: u64,
+    initial: u64,
+    step: u64,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    places: Vec<Arc<Place>>,
+    next_id: u64,
+    /// See G1.
+    licence: u64,
+    /// What the last look at the cursors allowed; `licence` may be raised this far without
+    /// looking again. A join resets it.
+    bound: u64,
+    producer: Option<ProducerKind>,
+}
+
+/// Who holds the producing side.
+#[derive(Debug)]
+enum ProducerKind {
+    Single,
+    /// So many handles.
+    Multi {
+        multi: Arc<Multi>,
+        handles: usize,
+    },
+}
+
+/// The gate's answer to a producer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Licence {
+    /// Write sequences before `until`; atomically if `shared`.
+    Granted { until: u64, shared: bool },
+    /// The slowest consumer is in the way. `evict_in`: how much longer the producer must have been
+    /// blocked until one of those in the way is due for eviction.
+    Full { evict_in: Option<Duration> },
+}
+
+impl Gate {
+    pub(crate) fn new(capacity: u64, initial: u64) -> Self {
+        Self {
+            capacity,
+            initial,
+            step: (capacity / 64).max(1),
+            state: Mutex::new(State {
+                places: Vec::new(),
+                next_id: 0,
+                licence: initial,
+                bound: initial,
+                producer: None,
+            }),
+        }
+    }
+
+    /// Asks for room for rows `next .. next + n`, `n` at most the capacity, by a producer that has
+    /// been waiting for it for `blocked`.
+    pub(crate) fn ask(&self, next: u64, n: u64, blocked: Duration) -> Licence {
+        let mut state = self.state.lock();
+        if state.bound.wrapping_sub(next) < n || state.bound.wrapping_sub(next) > self.capacity {
+            let mut free = self.free(&state.places, next);
+            if free < n {
+                let evict_in = self.evict(&state.places, next, n, blocked);
+                free = self.free(&state.places, next);
+                if free < n {
+                    return Licence::Full { evict_in };
+                }
+            }
+            state.bound = next.wrapping_add(free);
+        }
+        let free = state.bound.wrapping_sub(next);
+        state.licence = next.wrapping_add(free.min(n.max(self.step)));
+        Licence::Granted {
+            until: state.licence,
+            shared: state.places.iter().any(|place| place.copies()),
+        }
+    }
+
+    /// Rows that the slowest gating place leaves free in front of `next`.
+    fn free(&self, places: &[Arc<Place>], next: u64) -> u64 {
+        let gating = places.iter().filter(|place| place.gates());
+        let lag = gating.map(|place| lag(place, next)).max();
+        self.capacity - lag.unwrap_or(0).min(self.capacity)
+    }
+
+    /// Evicts those in the way of `n` rows whose policy says so; the time until the next is due.
+    fn evict(
+        &self,
+        places: &[Arc<Place>],
+        next: u64,
+        n: u64,
+        blocked: Duration,
+    ) -> Option<Duration> {
+        let mut soonest = None;
+        for place in places.iter().filter(|place| place.gates()) {
+            let lag = lag(place, next);
+            let in_the_way = self.capacity - lag.min(self.capacity) < n;
+            match place.policy {
+                OnLag::Evict { rows, after } if in_the_way && lag >= rows => {
+                    match after.checked_sub(blocked) {
+                        None | Some(Duration::ZERO) => place.evict(),
+                        Some(left) => {
+                            soonest = Some(soonest.map_or(left, |s: Duration| s.min(left)))
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        soonest
+    }
+
+    /// Lists a new place. `head` is read under the lock, so that it is at least what any earlier
+    /// licence was computed from.
+    pub(crate) fn join(
+        &self,
+        options: ConsumerOptions<'_>,
+        head: impl FnOnce() -> u64,
+    ) -> Result<Arc<Place>, JoinError> {
+        let mut state = self.state.lock();
+        let head = head();
+        let start = self.start(options.from, head, state.licence)?;
+        let find = |id: &ConsumerId| state.places.iter().find(|place| place.id == *id).cloned();
+        let after = options
+            .depends_on
+            .iter()
+            .map(|id| find(id).ok_or(JoinError::UnknownDependency { id: *id }))
+            .collect::<Result<Box<[_]>, _>>()?;
+        after.iter().for_each(|place| place.follow());
+        let id = ConsumerId::new(state.next_id);
+        state.next_id += 1;
+        let place = Arc::new(Place::new(id, options.name, options.on_lag, after, start));
+        state.places.push(Arc::clone(&place));
+        // The bound knew nothing of this place; the licence already given out is G3's business.
+        state.bound = state.licence;
+        Ok(place)
+    }
+
+    /// The first row for a place that wants to start at `from` (G3).
+    fn start(&self, from: Start, head: u64, licence: u64) -> Result<u64, JoinError> {
+        let published = head.wrapping_sub(self.initial);
+        let licensed = if seeded("ring.join_licence") {
+            0
+        } else {
+            licence.wrapping_sub(head)
+        };
+        let kept = published.min(self.capacity - licensed);
+        let oldest = head.wrapping_sub(kept);
+        match from {
+            Start::Tail => Ok(head),
+            Start::Oldest => Ok(oldest),
+            Start::Sequence(n) if n.wrapping_sub(oldest) <= kept => Ok(n),
+            Start::Sequence(requested) => Err(JoinError::SequenceOutOfRange {
+                requested,
+                oldest,
+                head,
+            }),
+        }
+    }
+
+    /// Takes a place off the list.
+    pub(crate) fn leave(&self, place: &Arc<Place>) {
+        let mut state = self.state.lock();
+        state.places.retain(|listed| listed.id != place.id);
+        place.leave();
+    }
+
+    /// Takes the producing side, if it is free.
+    pub(crate) fn take_producer(&self) -> Result<(), ProducerError> {
+        let mut state = self.state.lock();
+        match state.producer {
+            None => state.producer = Some(ProducerKind::Single),
+            Some(_) => return Err(ProducerError::Taken),
+        }
+        Ok(())
+    }
+
+    /// Gives the producing side back, and the licence for everything from `touched` on: slots
+    /// before it may have been written to.
+    pub(crate) fn release_producer(&self, touched: u64) {
+        let mut state = self.state.lock();
+        state.producer = None;
+        state.licence = touched;
+        state.bound = touched;
+    }
+
+    /// Takes the producing side for several, or joins those who have it.
+    pub(crate) fn take_multi(&self, sequencer: &Sequencer) -> Result<Arc<Multi>, ProducerError> {
+        let mut state = self.state.lock();
+        match &mut state.producer {
+            Some(ProducerKind::Single) => Err(ProducerError::Taken),
+            Some(ProducerKind::Multi { multi, handles }) => {
+                *handles += 1;
+                Ok(Arc::clone(multi))
+            }
+            None => {
+                let next = sequencer.head();
+                sequencer.store_claim(next);
+                let multi = Arc::new(Multi::new(sequencer.capacity, next));
+                state.producer = Some(ProducerKind::Multi {
+                    multi: Arc::clone(&multi),
+                    handles: 1,
+                });
+                Ok(multi)
+            }
+        }
+    }
+
+    /// One handle more of several.
+    pub(crate) fn add_multi(&self) {
+        if let Some(ProducerKind::Multi { handles, .. }) = &mut self.state.lock().producer {
+            *handles += 1;
+        }
+    }
+
+    /// One handle less of several. With the last one the producing side is free, and what is left
+    /// of the licence is given back.
+    pub(crate) fn release_multi(&self, sequencer: &Sequencer) {
+        let mut state = self.state.lock();
+        if let Some(ProducerKind::Multi { handles, .. }) = &mut state.producer {
+            *handles -= 1;
+            if *handles == 0 {
+                state.producer = None;
+                state.licence = sequencer.claim();
+                state.bound = state.licence;
+            }
+        }
+    }
+
+    /// As [`ask`](Self::ask), for rows that several producers claim from `claim`.
+    pub(crate) fn ask_multi(
+        &self,
+        sequencer: &Sequencer,
+        multi: &Multi,
+        n: u64,
+        blocked: Duration,
+    ) -> Licence {
+        let mut state = self.state.lock();
+        // The head first: whoever moved it there had claimed up to there before.
+        let head = sequencer.head();
+        let next = sequencer.claim();
+        let until = state.licence;
+        let shared = state.places.iter().any(|place| place.copies());
+        // Somebody else may have asked meanwhile.
+        if (until.wrapping_sub(next) as i64) < n as i64 {
+            // A slot is not claimed again before it is published (M2).
+            let unpublished = next.wrapping_sub(head);
+            let free = |places: &[Arc<Place>]| {
+                let in_flight = self.capacity.saturating_sub(unpublished);
+                self.free(places, next).min(in_flight)
+            };
+            if free(&state.places) < n {
+                let evict_in = self.evict(&state.places, next, n, blocked);
+                if free(&state.places) < n {
+                    return Licence::Full { evict_in };
+                }
+            }
+            let free = free(&state.places);
+            state.licence = next.wrapping_add(free.min(n.max(self.step)));
+            state.bound = state.licence;
+            multi.grant(state.licence, shared);
+        }
+        Licence::Granted {
+            until: state.licence,
+            shared,
+        }
+    }
+
+    /// The listed places, in order of joining.
+    pub(crate) fn places(&self) -> Vec<Arc<Place>> {
+        self.state.lock().places.clone()
+    }
+}
+
+/// How far `place` is behind `next`; 0 where rows claimed since `next` was read have been published
+/// and read already.
+fn lag(place: &Place, next: u64) -> u64 {
+    (next.wrapping_sub(place.cursor()) as i64).max(0) as u64
+}

@@ -1,0 +1,135 @@
+//! [`Place`]: one consumer's place in the ring, as the producer and the metrics see it.
+//!
+//! # States
+//!
+//! * **Active**: the consumer reads. Under [`OnLag::Block`] and [`OnLag::Evict`] it *gates*: the
+//!   producer does not overwrite rows at or behind its cursor.
+//! * **Evicted**: it lagged past its own policy and gates no more. It stays listed until its
+//!   handle is dropped, and its handle is told.
+//! * **Left**: the handle is gone; only consumers that depended on it may still hold the place.
+//!
+//! A place goes Active → Evicted → Left or Active → Left, and never back. The state carries no data:
+//! it changes under the gate's lock, under which producers look at it, and a copier that was too
+//! late has synchronised with the writer that evicted it through the word it copied.
+
+use crossbeam_utils::CachePadded;
+use zc_core::sync::Arc;
+use zc_core::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use zc_core::sync::edge;
+use zc_core::sync::unmodelled;
+
+use crate::consumer::{ConsumerId, OnLag};
+
+const ACTIVE: u8 = 0;
+const EVICTED: u8 = 1;
+const LEFT: u8 = 2;
+
+/// One consumer's cursor, state and counters.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) id: ConsumerId,
+    pub(crate) name: Box<str>,
+    pub(crate) policy: OnLag,
+    /// Consumers whose rows this one reads only after they have.
+    pub(crate) after: Box<[Arc<Place>]>,
+    /// Next row this consumer will read; written by its handle alone.
+    cursor: CachePadded<AtomicU64>,
+    state: AtomicU8,
+    /// Whether others read after this one; set under the gate's lock, never cleared.
+    followed: AtomicBool,
+    pub(crate) stats: CachePadded<PlaceStats>,
+}
+
+/// Counters that the consumer's handle alone writes.
+#[derive(Debug, Default)]
+pub(crate) struct PlaceStats {
+    pub(crate) batches: unmodelled::AtomicU64,
+    pub(crate) waits: unmodelled::AtomicU64,
+    pub(crate) missed: unmodelled::AtomicU64,
+    pub(crate) evictions: unmodelled::AtomicU64,
+}
+
+/// Adds to a counter that has one writer: a plain load and store, no read-modify-write.
+#[inline]
+pub(crate) fn bump(counter: &unmodelled::AtomicU64, by: u64) {
+    counter.store(
+        counter.load(Ordering::Relaxed).wrapping_add(by),
+        Ordering::Relaxed,
+    );
+}
+
+impl Place {
+    pub(crate) fn new(
+        id: ConsumerId,
+        name: &str,
+        policy: OnLag,
+        after: Box<[Arc<Self>]>,
+        start: u64,
+    ) -> Self {
+        Self {
+            id,
+            name: name.into(),
+            policy,
+            after,
+            cursor: CachePadded::new(AtomicU64::new(start)),
+            state: AtomicU8::new(ACTIVE),
+            followed: AtomicBool::new(false),
+            stats: CachePadded::default(),
+        }
+    }
+
+    /// Where the consumer is. Whoever sees a row consumed also sees the reads of it finished.
+    #[inline]
+    pub(crate) fn cursor(&self) -> u64 {
+        self.cursor.load(edge("ring.consume", Ordering::Acquire))
+    }
+
+    /// Every row before `next` has been read.
+    #[inline]
+    pub(crate) fn advance(&self, next: u64) {
+        self.cursor
+            .store(next, edge("ring.consume", Ordering::Release));
+    }
+
+    /// Whether the producer must wait for it.
+    pub(crate) fn gates(&self) -> bool {
+        !matches!(self.policy, OnLag::Lossy) && self.is_active()
+    }
+
+    /// Whether it reads through validated copies, so that writers must write atomically.
+    pub(crate) fn copies(&self) -> bool {
+        !matches!(self.policy, OnLag::Block)
+    }
+
+    /// Whether those who read after it must still wait for it.
+    pub(crate) fn is_active(&self) -> bool {
+        self.state.load(Ordering::Relaxed) == ACTIVE
+    }
+
+    #[inline]
+    pub(crate) fn is_evicted(&self) -> bool {
+        matches!(self.policy, OnLag::Evict { .. }) && self.state.load(Ordering::Relaxed) == EVICTED
+    }
+
+    /// Whether others wait for its cursor. Read it after the barrier that follows the cursor's
+    /// store: a follower sets this, then passes a barrier, then looks at the cursor.
+    #[inline]
+    pub(crate) fn is_followed(&self) -> bool {
+        self.followed.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn follow(&self) {
+        self.followed.store(true, Ordering::Relaxed);
+    }
+
+    /// Called under the gate's lock, once.
+    pub(super) fn evict(&self) {
+        self.stats.evictions.store(1, Ordering::Relaxed);
+        self.state.store(EVICTED, Ordering::Relaxed);
+    }
+
+    /// Called under the gate's lock, once.
+    pub(super) fn leave(&self) {
+        self.state.store(LEFT, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,204 @@
+//! [`Writer`]: the producing side while there is one producer. Plain stores, no read-modify-write.
+//!
+//! # States
+//!
+//! `next` is the next sequence to publish, `licence` what the gate allows (`next ≤ licence ≤ next +
+//! capacity`). A row goes *reserved* (the licence covers it) → *begun* (its slot is written to) →
+//! *published* (`head` moves past it). A panic while it is begun leaves it unpublished: the next
+//! publish begins the same slot again.
+//!
+//! # Invariants
+//!
+//! * **W1** Slots of sequences in `next .. licence` are read by nobody but validated copiers.
+//! * **W2** If such a copier may exist, `shared` is true and `begin` has announced the range before
+//!   any of its words change.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::time::{Duration, Instant};
+
+use zc_core::sync::Arc;
+
+use super::gate::Licence;
+use super::place::bump;
+use super::{Sequencer, Source};
+use crate::error::ProducerError;
+
+/// The one producing handle of a ring, without its rows.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    pub(crate) sequencer: Arc<Sequencer>,
+    _source: Source,
+    state: State,
+}
+
+#[derive(Debug)]
+struct State {
+    next: u64,
+    licence: u64,
+    /// End of the furthest range that was begun.
+    begun: u64,
+    shared: bool,
+    /// Since when the producer has been refused.
+    blocked_since: Option<Instant>,
+    /// When one of those in the way is due for eviction.
+    evict_at: Option<Instant>,
+}
+
+impl Writer {
+    pub(crate) fn new(sequencer: &Arc<Sequencer>) -> Result<Self, ProducerError> {
+        sequencer.gate.take_producer()?;
+        let next = sequencer.head();
+        Ok(Self {
+            sequencer: Arc::clone(sequencer),
+            _source: Source::new(sequencer),
+            state: State {
+                next,
+                licence: next,
+                begun: next,
+                shared: false,
+                blocked_since: None,
+                evict_at: None,
+            },
+        })
+    }
+
+    /// The sequence the next row will get.
+    #[inline]
+    pub(crate) fn next(&self) -> u64 {
+        self.state.next
+    }
+
+    /// Whether rows must be written atomically: a validated copier may be looking (W2).
+    #[inline]
+    pub(crate) fn shared(&self) -> bool {
+        self.state.shared
+    }
+
+    /// Reserves `n` rows, `n` at most the capacity, if they are free now.
+    #[inline]
+    pub(crate) fn try_reserve(&mut self, n: usize) -> bool {
+        self.state.try_reserve(&self.sequencer, n as u64)
+    }
+
+    /// Reserves `n` rows, waiting for them until `deadline`.
+    #[inline]
+    pub(crate) fn reserve(&mut self, n: usize, deadline: Option<Instant>) -> bool {
+        self.try_reserve(n) || self.wait(n as u64, deadline)
+    }
+
+    #[cold]
+    fn wait(&mut self, n: u64, deadline: Option<Instant>) -> bool {
+        let Self {
+            sequencer, state, ..
+        } = self;
+        bump(&sequencer.stats.full_stalls, 1);
+        let started = Instant::now();
+        let reserved = loop {
+            let until = [deadline, state.evict_at].into_iter().flatten().min();
+            let ready = || state.try_reserve(sequencer, n).then_some(());
+            if sequencer
+                .space
+                .block_until(sequencer.strategy, until, ready)
+                .is_some()
+            {
+                break true;
+            }
+            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                break false;
+            }
+        };
+        bump(&sequencer.stats.blocked_nanos, nanos(started.elapsed()));
+        reserved
+    }
+
+    /// Reserves `n` rows as a task. Cancel-safe: nothing is reserved until it is ready.
+    pub(crate) async fn reserve_async(&mut self, n: usize) {
+        let Self {
+            sequencer, state, ..
+        } = self;
+        let n = n as u64;
+        if state.try_reserve(sequencer, n) {
+            return;
+        }
+        bump(&sequencer.stats.full_stalls, 1);
+        let started = Instant::now();
+        let mut waiter = pin!(sequencer.space.waiter());
+        poll_fn(|cx| {
+            let poll = waiter
+                .as_mut()
+                .poll_until(cx, || state.try_reserve(sequencer, n).then_some(()));
+            if poll.is_pending() && state.evict_at.is_some() {
+                // No timer is ours to set. An eviction is due soon: look again until it is.
+                cx.waker().wake_by_ref();
+            }
+            poll
+        })
+        .await;
+        bump(&sequencer.stats.blocked_nanos, nanos(started.elapsed()));
+    }
+
+    /// Announces that the slots of the next `n` rows, which are reserved, will be written to.
+    #[inline]
+    pub(crate) fn begin(&mut self, n: usize) {
+        let end = self.state.next.wrapping_add(n as u64);
+        self.state.begun = end;
+        if self.state.shared {
+            self.sequencer.store_claim(end);
+        }
+    }
+
+    /// Publishes the next `n` rows, which are complete.
+    #[inline]
+    pub(crate) fn publish(&mut self, n: usize) {
+        let next = self.state.next.wrapping_add(n as u64);
+        debug_assert!(self.state.licence.wrapping_sub(next) <= self.sequencer.capacity as u64);
+        self.state.next = next;
+        self.sequencer.stats.published(n as u64);
+        self.sequencer.store_head(next);
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        let State { next, begun, .. } = self.state;
+        let is_torn = begun.wrapping_sub(next) <= self.sequencer.capacity as u64;
+        self.sequencer
+            .gate
+            .release_producer(if is_torn { begun } else { next });
+    }
+}
+
+impl State {
+    #[inline]
+    fn try_reserve(&mut self, sequencer: &Sequencer, n: u64) -> bool {
+        debug_assert!(n <= sequencer.capacity as u64);
+        self.licence.wrapping_sub(self.next) >= n || self.renew(sequencer, n)
+    }
+
+    #[cold]
+    fn renew(&mut self, sequencer: &Sequencer, n: u64) -> bool {
+        let blocked = self
+            .blocked_since
+            .map_or(Duration::ZERO, |since| since.elapsed());
+        match sequencer.gate.ask(self.next, n, blocked) {
+            Licence::Granted { until, shared } => {
+                self.licence = until;
+                self.shared = shared;
+                self.blocked_since = None;
+                self.evict_at = None;
+                true
+            }
+            Licence::Full { evict_in } => {
+                let now = Instant::now();
+                self.blocked_since.get_or_insert(now);
+                self.evict_at = evict_in.and_then(|left| now.checked_add(left));
+                false
+            }
+        }
+    }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
