@@ -79,6 +79,7 @@ fn sanitize(job: &mut Job<'_>, sanitizer: &Sanitizer) -> Result<(), Failure> {
     let cmd = build_environment(runner(job, toolchain).args(flags), sanitizer)
         // Instrumented code is some ten times slower; the cases were all tried in `test`.
         .env("PROPTEST_CASES", "16")
+        .env("NEXTEST_PROFILE", "instrumented")
         .env("TSAN_OPTIONS", LENIENT)
         .env("MSAN_OPTIONS", LENIENT);
     // Apart, under a limit of memory: what the compiler makes of one huge type must not take the

@@ -46,7 +46,13 @@ fn run(job: &mut Job<'_>, names: &[String], flags: &[&str]) -> Result<(), Failur
         job.note("no crate in which this makes a difference");
         return Ok(());
     }
+    // Doctests are a step of their own; nextest leaves them out by itself.
+    let targets: &[&str] = match (NEXTEST.probe)() {
+        Ok(_) => &[],
+        Err(_) => &["--lib", "--bins", "--tests", "--examples"],
+    };
     let cmd = runner(job, None)
+        .args(targets.iter().copied())
         .args(names.iter().flat_map(|n| ["-p", n.as_str()]))
         .args(flags.iter().copied());
     job.run_tests(&cmd).map(drop)
@@ -60,14 +66,7 @@ pub(crate) fn runner(job: &Job<'_>, toolchain: Option<&str>) -> Cmd {
         cmd.args(["nextest", "run", "--no-fail-fast", "--show-progress=none"])
             .args(["--status-level=slow", "--final-status-level=slow"])
     } else {
-        cmd.args([
-            "test",
-            "--no-fail-fast",
-            "--lib",
-            "--bins",
-            "--tests",
-            "--examples",
-        ])
+        cmd.args(["test", "--no-fail-fast"])
     }
 }
 
