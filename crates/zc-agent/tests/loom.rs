@@ -120,6 +120,20 @@ fn the_last_commit_wakes_the_consumer() {
     });
 }
 
+/// Whoever waits for failures is woken by one.
+#[test]
+fn a_failure_wakes_its_receiver() {
+    model(|| {
+        let (handle, _groups, mut failures) = spawn(2, 6);
+        let a = handle.try_reserve_writer(size(2)).unwrap();
+        let writer = thread::spawn(move || drop(a));
+        let failed = block_on(failures.recv()).item().unwrap();
+        assert_eq!(failed.failed_len(), 2);
+        writer.join().unwrap();
+        drop(handle);
+    });
+}
+
 /// A failure races with the other commit: the good byte is reported once, with it or after it.
 #[test]
 fn an_abort_reports_every_good_byte_once() {

@@ -1,5 +1,9 @@
 //! Sinks: files that can be resumed, and writers in order.
 #![cfg(all(unix, not(any(zc_loom, zc_shuttle))))]
+#![expect(
+    clippy::single_range_in_vec_init,
+    reason = "lists of ranges are what is compared"
+)]
 
 mod common;
 

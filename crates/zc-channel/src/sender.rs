@@ -114,7 +114,8 @@ impl<T> Sender<T> {
     /// Sends `value` at once: if the channel is full, its oldest item is pushed out and comes back.
     ///
     /// Room that permits hold is never taken. Pushing out is done by one thread at a time; no user
-    /// code runs meanwhile.
+    /// code runs meanwhile. Where a close comes in the middle of it, it counts as a permit that was
+    /// out.
     ///
     /// # Errors
     /// [`ForceSendError::Reserved`] if nothing is queued and permits hold all the room;

@@ -130,9 +130,20 @@ impl<T> Shared<T> {
     }
 
     pub(crate) fn force_send(&self, value: T) -> Result<Option<T>, ForceSendError<T>> {
-        let forced = self.core.force_push(value)?;
-        self.published(1, forced.closed);
-        Ok(forced.oldest)
+        match self.core.force_push(value) {
+            Ok(forced) => {
+                self.published(1, forced.closed);
+                Ok(forced.oldest)
+            }
+            Err(error) => {
+                // It may have held the last permit for a moment.
+                if error.is_closed() {
+                    self.end_of_receives();
+                    self.watchers.notify_all();
+                }
+                Err(error)
+            }
+        }
     }
 
     /// Sends `value` with a permit, which is used up.

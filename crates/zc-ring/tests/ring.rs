@@ -613,3 +613,26 @@ fn a_panic_after_a_claim_leaves_no_row_and_the_ring_usable() -> Result {
     }
     Ok(())
 }
+
+#[test]
+fn several_producers_go_on_where_one_has_panicked() -> Result {
+    for on_lag in [OnLag::Block, OnLag::Lossy] {
+        let ring = Ring::<u64>::builder(4).build()?;
+        let mut consumer = ring.consumer(ConsumerOptions {
+            on_lag,
+            ..Default::default()
+        })?;
+        let mut single = ring.producer()?;
+        single.publish(|slot| *slot = 0);
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            single.publish_batch(2, |_| panic!("half way"))
+        }));
+        assert!(outcome.is_err());
+        drop(single);
+        let mut several = ring.multi_producer();
+        assert_eq!(several.try_publish(|slot| *slot = 1), Ok(1));
+        assert_eq!(several.publish_slice(&[2, 3])?, 2);
+        assert_eq!(drain(&mut consumer), [0, 1, 2, 3]);
+    }
+    Ok(())
+}

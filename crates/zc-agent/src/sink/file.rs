@@ -52,9 +52,15 @@ pub struct FileSink {
     durable: watch::Sender<AbsoluteOffset>,
     /// Groups to be written: the one that was passed, behind those of cancelled calls.
     queue: VecDeque<SuccessfulGroupData>,
-    writing: Option<JoinHandle<(SuccessfulGroupData, io::Result<u64>)>>,
-    syncing: Option<JoinHandle<(MapFile, Vec<Entry>, io::Result<()>)>>,
+    writing: Option<JoinHandle<Written>>,
+    syncing: Option<JoinHandle<Synced>>,
 }
+
+/// The group, and the hash of its bytes.
+type Written = (SuccessfulGroupData, io::Result<u64>);
+
+/// The map, what was noted in it, and whether.
+type Synced = (MapFile, Vec<Entry>, io::Result<()>);
 
 impl FileSink {
     /// An empty file with an empty map, in place of those that may be there. Blocks.

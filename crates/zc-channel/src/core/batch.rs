@@ -10,7 +10,7 @@ use zc_core::sync::atomic::Ordering::SeqCst;
 use zc_core::sync::seeded;
 
 use super::stamped::again;
-use super::word::{CLOSED, Room};
+use super::word::{CLOSED, FORCING, Room};
 use super::{Backoff, Stamped};
 use crate::error::{TryRecvError, TrySendError};
 
@@ -29,9 +29,10 @@ impl<T> Stamped<T> {
             }
             let count = match self.layout.room(tail, self.head.load(SeqCst)) {
                 _ if items.len() == 0 => return Ok(0),
-                Room::Full => return Err(TrySendError::Full(())),
-                Room::Free(room) => room.min(items.len() as u64),
-                Room::Stale => {
+                Room::Full if tail & FORCING == 0 => return Err(TrySendError::Full(())),
+                Room::Free(room) if tail & FORCING == 0 => room.min(items.len() as u64),
+                Room::Full | Room::Free(_) | Room::Stale => {
+                    backoff.peer_is_busy();
                     tail = again(&self.tail);
                     continue;
                 }

@@ -28,6 +28,9 @@
 //! * Once closed, the position can only move by permits; once closed without permits, never again.
 //! * A permit is a number, not a place: an idle one delays nobody.
 //!
+//! A forced send, which replaces the oldest item, takes several steps and raises a flag in `tail` for
+//! as long; nobody else queues anything, or says `Full` or `Empty`, while the flag is there.
+//!
 //! Between its claim and its publish a sender holds a position that nobody may pass, and likewise a
 //! receiver between its claim and its release of the slot. No user code runs there: a move of the
 //! value and one store. A thread that meets such a peer waits for it ([`Backoff`]: spin, then

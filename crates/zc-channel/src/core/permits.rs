@@ -24,13 +24,16 @@ impl<T> Stamped<T> {
                 return Err(TryReserveError::Closed);
             }
             match self.layout.room(tail, self.head.load(SeqCst)) {
-                Room::Free(room) if room >= count as u64 => {}
-                Room::Stale => {
+                Room::Free(room) if room >= count as u64 && tail & FORCING == 0 => {}
+                _ if count == 0 => return Ok(()),
+                Room::Free(_) | Room::Full if tail & FORCING == 0 => {
+                    return Err(TryReserveError::Full);
+                }
+                Room::Free(_) | Room::Full | Room::Stale => {
+                    backoff.peer_is_busy();
                     tail = again(&self.tail);
                     continue;
                 }
-                Room::Full if count == 0 => return Ok(()),
-                Room::Free(_) | Room::Full => return Err(TryReserveError::Full),
             }
             let next = tail + count as u64 * PERMIT;
             match self.tail.compare_exchange_weak(tail, next, SeqCst, SeqCst) {
@@ -57,21 +60,27 @@ impl<T> Stamped<T> {
     /// Queues `value` in the room of one permit, which is used up. `Ok(true)` if the channel is
     /// closed; the value comes back if no receiver is left.
     pub(crate) fn push_permitted(&self, value: T) -> Result<bool, T> {
-        self.push_in_room_of(PERMIT, value)
+        self.push_in_room_of(PERMIT, ABANDONED, value)
     }
 
-    /// As [`push_permitted`](Self::push_permitted), taking `held` off the word.
-    fn push_in_room_of(&self, held: u64, value: T) -> Result<bool, T> {
+    /// As [`push_permitted`](Self::push_permitted), taking `held` off the word; the value comes
+    /// back if one of the flags in `void` is set.
+    fn push_in_room_of(&self, held: u64, void: u64, value: T) -> Result<bool, T> {
         let mut value = std::iter::once(value);
         let mut backoff = Backoff::new();
         let mut tail = self.tail.load(SeqCst);
         loop {
             debug_assert!(self.layout.permits(tail) > 0, "a permit is out");
-            let abandoned = tail & ABANDONED != 0;
-            let claimed = if abandoned { 0 } else { self.layout.scaled(1) };
+            if tail & FORCING & !held != 0 {
+                backoff.peer_is_busy();
+                tail = again(&self.tail);
+                continue;
+            }
+            let refused = tail & void != 0;
+            let claimed = if refused { 0 } else { self.layout.scaled(1) };
             let next = (tail - held).wrapping_add(claimed);
             match self.tail.compare_exchange_weak(tail, next, SeqCst, SeqCst) {
-                Ok(_) if abandoned => return Err(value.next().expect("not sent")),
+                Ok(_) if refused => return Err(value.next().expect("not sent")),
                 Ok(_) => break,
                 Err(now) => {
                     backoff.lost_race();
@@ -89,9 +98,9 @@ impl<T> Stamped<T> {
     ///
     /// Pushing out is done in three steps, by one thread at a time: take a permit although there
     /// is no room for it (the overdraft), take the oldest item unless room appeared meanwhile, use
-    /// the permit. At every moment in between the channel is full to senders, so nobody can slip
-    /// into the room that the oldest item leaves; and a receiver that finds nothing queued waits
-    /// for the item to come (the flag `FORCING`), so the replacement looks like one step.
+    /// the permit. The word has the flag `FORCING` meanwhile: nobody else queues an item or answers
+    /// `Full` or `Empty` then, they wait the few instructions until it is over, and the replacement
+    /// looks like one step.
     pub(crate) fn force_push(&self, value: T) -> Result<Forced<T>, ForceSendError<T>> {
         let mut value = value;
         let turn = loop {
@@ -111,11 +120,13 @@ impl<T> Stamped<T> {
             }
         };
         let oldest = self.pop_overdrawn();
-        let pushed = self.push_in_room_of(PERMIT | FORCING, value);
+        // Nothing went: then this is a plain send, which a close in between refuses.
+        let void = if oldest.is_some() { ABANDONED } else { CLOSED };
+        let pushed = self.push_in_room_of(PERMIT | FORCING, void, value);
         drop(turn);
         match pushed {
             Ok(closed) => Ok(Forced { oldest, closed }),
-            // No receiver is left: what was queued is dropped, and that holds for this item too.
+            // Where an item was taken, no receiver is left: it would have been dropped with the others.
             Err(value) => {
                 drop(oldest);
                 Err(ForceSendError::Closed(value))

@@ -7,7 +7,7 @@ use zc_core::sync::atomic::{
     AtomicU64,
     Ordering::{Relaxed, SeqCst},
 };
-use zc_core::sync::{Mutex, unmodelled};
+use zc_core::sync::{Mutex, seeded, unmodelled};
 
 use super::Backoff;
 use super::slots::Slots;
@@ -62,8 +62,13 @@ impl<T> Stamped<T> {
         let mut backoff = Backoff::new();
         let mut tail = self.tail.load(SeqCst);
         loop {
-            if tail & CLOSED != 0 {
-                return Err(TrySendError::Closed(value));
+            if tail & (CLOSED | FORCING) != 0 {
+                if tail & CLOSED != 0 {
+                    return Err(TrySendError::Closed(value));
+                }
+                backoff.peer_is_busy();
+                tail = again(&self.tail);
+                continue;
             }
             let position = self.layout.position(tail);
             let index = self.layout.slot(position);
@@ -129,7 +134,9 @@ impl<T> Stamped<T> {
     pub(super) fn nothing_at(&self, head: u64) -> Result<(), TryRecvError> {
         let tail = self.tail.load(SeqCst);
         // A forced send replaces an item: the queue is not empty in the middle of that.
-        if self.layout.position(tail) != head || tail & FORCING != 0 {
+        if self.layout.position(tail) != head
+            || (tail & FORCING != 0 && !seeded("channel.force_flag"))
+        {
             Ok(())
         } else if self.is_final(tail) {
             Err(TryRecvError::Closed)
@@ -171,7 +178,12 @@ impl<T> Stamped<T> {
     }
 
     pub(crate) fn state(&self) -> State {
-        let tail = self.tail.load(SeqCst);
+        let mut tail = self.tail.load(SeqCst);
+        let mut backoff = Backoff::new();
+        while tail & FORCING != 0 && tail & CLOSED != 0 {
+            backoff.peer_is_busy();
+            tail = again(&self.tail);
+        }
         if tail & CLOSED == 0 {
             State::Open
         } else if tail & ABANDONED != 0

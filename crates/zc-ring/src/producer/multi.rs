@@ -21,7 +21,8 @@ use crate::slots::Slots;
 /// seen.
 ///
 /// The calls are those of [`Producer`](crate::Producer). If a closure panics its rows are never
-/// seen by anybody, the others' are; their sequences are left out.
+/// seen by anybody, the others' are; their sequences are left out. (A lossy consumer that misses
+/// such sequences counts them as missed.)
 pub struct MultiProducer<T> {
     writer: MultiWriter,
     slots: Arc<Slots<T>>,

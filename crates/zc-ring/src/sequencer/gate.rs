@@ -299,8 +299,9 @@ impl Gate {
             let free = free(&state.places);
             state.licence = next.wrapping_add(free.min(n.max(self.step)));
             state.bound = state.licence;
-            multi.grant(state.licence, shared);
         }
+        // Also where nothing is added: the licence may be one that a single producer has left.
+        multi.grant(state.licence, shared);
         Licence::Granted {
             until: state.licence,
             shared,
