@@ -140,7 +140,7 @@ async fn every_object_has_its_own_time_to_live() {
     let cache = open(&dir.path()).await;
     cache.store("for ever", pattern(1, 100)).await.unwrap();
     cache
-        .store_with("short", Duration::from_millis(80), pattern(2, 100))
+        .store_with("short", Duration::from_millis(800), pattern(2, 100))
         .await
         .unwrap();
     cache
@@ -288,7 +288,8 @@ async fn objects_of_many_sizes_find_room_beside_each_other() {
             9 * MIB,
             16 * MIB,
         ];
-        for n in 0..300 {
+        // Every key twice.
+        for n in 0..82 {
             let size = sizes[(n * 7 % 13 % 7) as usize];
             cache
                 .store(format!("key{}", n % 41), pattern(n, size))

@@ -106,7 +106,8 @@ async fn a_view_survives_the_overwriting_of_its_object() {
 async fn a_view_survives_the_expiry_of_its_object() {
     let dir = Dir::new();
     let cache = builder(&dir.path())
-        .ttl(Duration::from_millis(60))
+        // Long enough to look it up in time on a busy machine.
+        .ttl(Duration::from_millis(500))
         .open()
         .await
         .unwrap();
