@@ -8,7 +8,6 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use proptest::prelude::*;
 use zc_core::SharedBuffer;
 use zc_core::error::{Holder, LockTimeoutError, Poisoned, TryLockError};
 use zc_core::sync::block_on;
@@ -479,65 +478,4 @@ fn handles_are_counted_and_debug_does_not_wait() {
     assert_eq!(format!("{buffer:?}"), "SharedBuffer { elements: [1] }");
     let _guard = buffer.write().unwrap();
     assert!(format!("{buffer:?}").contains("held by a writer"));
-}
-
-// ---- against a plain vector ---------------------------------------------------------------------
-
-#[derive(Clone, Debug)]
-enum Step {
-    Push(u8),
-    Extend(Vec<u8>),
-    Truncate(usize),
-    Resize(usize, u8),
-    Set(usize, u8),
-    Clear,
-    Snapshot,
-    DropSnapshot,
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    prop_oneof![
-        any::<u8>().prop_map(Step::Push),
-        prop::collection::vec(any::<u8>(), 0..8).prop_map(Step::Extend),
-        (0..20_usize).prop_map(Step::Truncate),
-        (0..20_usize, any::<u8>()).prop_map(|(n, v)| Step::Resize(n, v)),
-        (any::<usize>(), any::<u8>()).prop_map(|(i, v)| Step::Set(i, v)),
-        Just(Step::Clear),
-        Just(Step::Snapshot),
-        Just(Step::DropSnapshot),
-    ]
-}
-
-proptest! {
-    #[test]
-    fn behaves_as_a_vector_and_snapshots_stay(steps in prop::collection::vec(step(), 0..60)) {
-        let buffer = SharedBuffer::<u8>::new();
-        let mut model = Vec::new();
-        let mut snapshots = Vec::new();
-        for step in steps {
-            match step {
-                Step::Push(v) => { buffer.write().unwrap().push(v); model.push(v); }
-                Step::Extend(v) => {
-                    buffer.write().unwrap().extend_from_slice(&v);
-                    model.extend(v);
-                }
-                Step::Truncate(n) => { buffer.write().unwrap().truncate(n); model.truncate(n); }
-                Step::Resize(n, v) => { buffer.write().unwrap().resize(n, v); model.resize(n, v); }
-                Step::Set(i, v) if !model.is_empty() => {
-                    let i = i % model.len();
-                    buffer.write().unwrap()[i] = v;
-                    model[i] = v;
-                }
-                Step::Set(..) => {}
-                Step::Clear => { buffer.write().unwrap().clear(); model.clear(); }
-                Step::Snapshot => snapshots.push((buffer.snapshot().unwrap(), model.clone())),
-                Step::DropSnapshot => { snapshots.pop(); }
-            }
-            prop_assert_eq!(&*buffer.read().unwrap(), &*model);
-            prop_assert_eq!(buffer.len(), model.len());
-            for (snapshot, then) in &snapshots {
-                prop_assert_eq!(&**snapshot, &**then);
-            }
-        }
-    }
 }

@@ -22,6 +22,8 @@
 pub mod cell;
 mod edge;
 mod lock;
+#[cfg(not(zc_loom))]
+mod park;
 
 #[cfg(zc_loom)]
 #[path = "loom.rs"]
@@ -34,8 +36,12 @@ mod imp;
 mod imp;
 
 pub use edge::{edge, seeded};
-pub use imp::{Arc, Parker, Unparker, atomic, block_on, hint, model, store_load_barrier, thread};
+pub use imp::{Arc, atomic, block_on, hint, model, store_load_barrier, thread};
+#[cfg(zc_loom)]
+pub use imp::{Parker, Unparker};
 pub use lock::{Condvar, Mutex, MutexGuard};
+#[cfg(not(zc_loom))]
+pub use park::{Parker, Unparker};
 
 pub mod unmodelled {
     //! Plain `std` atomics in every build, for statistics that synchronise nothing: they can be

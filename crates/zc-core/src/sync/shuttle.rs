@@ -8,6 +8,7 @@ pub type Arc<T> = shuttle::sync::Arc<T>;
 
 pub(super) mod raw {
     pub(crate) use shuttle::sync::{Condvar, Mutex, MutexGuard};
+    pub(crate) use shuttle::thread::{park, park_timeout};
     #[expect(clippy::disallowed_types, reason = "this is the sync shim")]
     pub(crate) type UnsafeCell<T> = std::cell::UnsafeCell<T>;
 }
@@ -28,52 +29,6 @@ pub mod thread {
     pub use shuttle::thread::{
         Builder, JoinHandle, Scope, Thread, current, scope, sleep, spawn, yield_now,
     };
-}
-
-/// Puts the thread that made it to sleep until its [`Unparker`] is used. A wake that comes first is
-/// kept. Sleeping may end for no reason.
-#[derive(Debug)]
-pub struct Parker(shuttle::thread::Thread);
-
-/// Wakes the thread of one [`Parker`].
-#[derive(Clone, Debug)]
-pub struct Unparker(shuttle::thread::Thread);
-
-impl Parker {
-    /// A parker for this thread.
-    #[must_use]
-    pub fn new() -> Self {
-        Self(shuttle::thread::current())
-    }
-
-    /// What wakes this thread.
-    #[must_use]
-    pub fn unparker(&self) -> Unparker {
-        Unparker(self.0.clone())
-    }
-
-    /// Sleeps until woken.
-    pub fn park(&self) {
-        shuttle::thread::park();
-    }
-
-    /// Sleeps until woken, at most for `timeout`.
-    pub fn park_timeout(&self, timeout: std::time::Duration) {
-        shuttle::thread::park_timeout(timeout);
-    }
-}
-
-impl Default for Parker {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Unparker {
-    /// Wakes the thread, now or when it next parks.
-    pub fn unpark(&self) {
-        self.0.unpark();
-    }
 }
 
 /// Every access is sequentially consistent here, so this only gives the scheduler a chance.

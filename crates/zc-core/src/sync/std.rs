@@ -15,6 +15,7 @@ pub(super) mod raw {
     pub(crate) type Mutex<T> = std::sync::Mutex<T>;
     pub(crate) type MutexGuard<'a, T> = std::sync::MutexGuard<'a, T>;
     pub(crate) type Condvar = std::sync::Condvar;
+    pub(crate) use std::thread::{park, park_timeout};
 }
 
 pub mod atomic {
@@ -50,52 +51,6 @@ pub mod thread {
     pub use std::thread::{
         Builder, JoinHandle, Scope, Thread, current, scope, sleep, spawn, yield_now,
     };
-}
-
-/// Puts the thread that made it to sleep until its [`Unparker`] is used. A wake that comes first is
-/// kept. Sleeping may end for no reason.
-#[derive(Debug)]
-pub struct Parker(std::thread::Thread);
-
-/// Wakes the thread of one [`Parker`].
-#[derive(Clone, Debug)]
-pub struct Unparker(std::thread::Thread);
-
-impl Parker {
-    /// A parker for this thread.
-    #[must_use]
-    pub fn new() -> Self {
-        Self(std::thread::current())
-    }
-
-    /// What wakes this thread.
-    #[must_use]
-    pub fn unparker(&self) -> Unparker {
-        Unparker(self.0.clone())
-    }
-
-    /// Sleeps until woken.
-    pub fn park(&self) {
-        std::thread::park();
-    }
-
-    /// Sleeps until woken, at most for `timeout`.
-    pub fn park_timeout(&self, timeout: std::time::Duration) {
-        std::thread::park_timeout(timeout);
-    }
-}
-
-impl Default for Parker {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Unparker {
-    /// Wakes the thread, now or when it next parks.
-    pub fn unpark(&self) {
-        self.0.unpark();
-    }
 }
 
 /// Orders every store before it ahead of every load after it, which neither Release nor Acquire
