@@ -2,11 +2,11 @@
 //!
 //! | module | crate | what it is for |
 //! |---|---|---|
-//! | [`core`] | `zc-core` | one buffer, many readers, one writer; views that copy nothing; memory; waiting |
-//! | [`ring`] | `zc-ring` | a broadcast ring: every consumer sees every row, at its own pace; sealed blocks |
-//! | [`channel`] | `zc-channel` | a bounded channel, sync and async on every handle |
-//! | [`agent`] | `zc-agent` | many writers, one ordered stream of groups: reserve, fill, commit |
-//! | [`diskcache`] | `zc-diskcache` | a disk cache whose hits are views over one mapping |
+//! | `core` | `zc-core` | one buffer, many readers, one writer; views that copy nothing; memory; waiting |
+//! | `ring` | `zc-ring` | a broadcast ring: every consumer sees every row, at its own pace; sealed blocks |
+//! | `channel` | `zc-channel` | a bounded channel, sync and async on every handle |
+//! | `agent` | `zc-agent` | many writers, one ordered stream of groups: reserve, fill, commit |
+//! | `diskcache` | `zc-diskcache` | a disk cache whose hits are views over one mapping |
 //!
 //! Each is behind a feature of the same name, all on by default; take the single crates if that is
 //! all you need. `ledger` counts every payload byte that is copied, in every crate; `full` is
@@ -19,7 +19,10 @@
 //! cache's file, out of which the blocks are decoded. `cargo xtask demo` does the same at speed,
 //! with an HTTP server at the end.
 //!
-#![doc = include_str!("walk.md")]
+#![cfg_attr(
+    all(feature = "agent", feature = "diskcache", feature = "ring"),
+    doc = include_str!("walk.md")
+)]
 
 #[cfg(feature = "agent")]
 pub use zc_agent as agent;

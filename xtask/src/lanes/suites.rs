@@ -31,7 +31,7 @@ pub(crate) fn release(job: &mut Job<'_>) -> Result<(), Failure> {
 
 pub(crate) fn doc(job: &mut Job<'_>) -> Result<(), Failure> {
     let names = names(job, |_| true);
-    for features in [Features::Default, Features::All] {
+    for features in [Features::None, Features::Default, Features::All] {
         let cmd = job
             .cargo(&["test", "--doc"])
             .args(names.iter().flat_map(|n| ["-p", n.as_str()]))
