@@ -163,6 +163,15 @@ fn casts_check_alignment_and_size() {
     assert!(Frozen::<u8>::new().try_cast::<u64>().unwrap().is_empty());
 }
 
+#[test]
+fn a_cast_view_becomes_writable_as_what_it_was_cast_to() {
+    let flags = Frozen::from_vec(vec![true, false]);
+    let mut bytes = flags.try_cast::<u8>().unwrap().try_into_mut().unwrap();
+    assert_eq!(*bytes, [1, 0]);
+    bytes[1] = 7;
+    assert_eq!(*bytes.freeze(), [1, 7]);
+}
+
 #[cfg(feature = "bytes")]
 #[test]
 fn bytes_and_back_is_the_same_memory() {
