@@ -35,7 +35,7 @@ use tokio::task::spawn_blocking;
 use zcbuf::agent::{Delivery, FinalizeMode, Manager};
 use zcbuf::channel::bounded;
 use zcbuf::core::ledger;
-use zcbuf::diskcache::RawDiskCache;
+use zcbuf::diskcache::{Eviction, RawDiskCache};
 use zcbuf::ring::{ConsumerOptions, OnLag, RowRing};
 
 use args::Args;
@@ -113,6 +113,8 @@ async fn pipeline(
 ) -> Result<ExitCode, Failure> {
     let cache = RawDiskCache::builder(&cache_path)
         .capacity(CACHE_BYTES)
+        // A policy that distrusts what is new would evict groups before they are verified.
+        .eviction(Eviction::Lru)
         .open()
         .await
         .map_err(Failure::because("opening the cache"))?;
