@@ -1,0 +1,147 @@
+//! What there is to ask for.
+
+use crate::step::Tier;
+
+pub(super) struct Command {
+    pub(super) name: &'static str,
+    pub(super) args: &'static str,
+    pub(super) about: &'static str,
+    /// More than a line, for its own `--help`.
+    pub(super) more: &'static str,
+    pub(super) does: Does,
+}
+
+pub(super) enum Does {
+    /// Runs every step of a tier.
+    Set(Tier),
+    /// Runs the steps of the lane of the same name.
+    Lane,
+    Bench,
+    Demo,
+    Tidy,
+    Setup,
+}
+
+const CRATE: &str = "[CRATE] [--strict]";
+
+pub(super) static COMMANDS: &[Command] = &[
+    Command {
+        name: "ci",
+        args: "[--list] [--explain] [--strict] [--fail-fast]",
+        about: "every check that must hold",
+        more: "--list       the steps, what each needs, and its budget\n\
+               --explain    what stays unproved on this machine, and how to change that\n\
+               --strict     a skipped step is a failed one\n\
+               --fail-fast  end at the first failure",
+        does: Does::Set(Tier::Ci),
+    },
+    Command {
+        name: "verify",
+        args: "[--list] [--explain] [--strict] [--fail-fast]",
+        about: "`ci`, and the checks that take long",
+        more: "Options as in `ci`.",
+        does: Does::Set(Tier::Verify),
+    },
+    Command {
+        name: "demo",
+        args: "[ARGUMENTS]",
+        about: "the whole path on real input, in release mode",
+        more: "All arguments go to the facade's example `pipeline`; `cargo xtask demo -- --help` lists them.\n\
+               Paths are relative to the folder that you call it from.",
+        does: Does::Demo,
+    },
+    Command {
+        name: "test",
+        args: CRATE,
+        about: "unit, integration and doc tests with default, no and all features",
+        more: "",
+        does: Does::Lane,
+    },
+    Command {
+        name: "loom",
+        args: CRATE,
+        about: "the exhaustive models, then each of them on its seeded defects",
+        more: "LOOM_MAX_PREEMPTIONS is 3 unless set.",
+        does: Does::Lane,
+    },
+    Command {
+        name: "shuttle",
+        args: CRATE,
+        about: "the random schedules, then each of them on its seeded defects",
+        more: "SHUTTLE_ITERATIONS is 2000 unless set.",
+        does: Does::Lane,
+    },
+    Command {
+        name: "miri",
+        args: CRATE,
+        about: "the unit tests of core, ring and channel under Miri",
+        more: "",
+        does: Does::Lane,
+    },
+    Command {
+        name: "asan",
+        args: CRATE,
+        about: "the tests under AddressSanitizer",
+        more: "",
+        does: Does::Lane,
+    },
+    Command {
+        name: "tsan",
+        args: CRATE,
+        about: "the tests under ThreadSanitizer, with the standard library instrumented",
+        more: "",
+        does: Does::Lane,
+    },
+    Command {
+        name: "msan",
+        args: CRATE,
+        about: "the tests under MemorySanitizer, with the standard library instrumented",
+        more: "",
+        does: Does::Lane,
+    },
+    Command {
+        name: "clippy",
+        args: CRATE,
+        about: "each crate alone with default, no and all features, warnings denied",
+        more: "",
+        does: Does::Lane,
+    },
+    Command {
+        name: "docs",
+        args: CRATE,
+        about: "the documentation, with broken links denied",
+        more: "",
+        does: Does::Lane,
+    },
+    Command {
+        name: "tidy",
+        args: "[--bless]",
+        about: "the rules that the tree is held to",
+        more: "--bless  bring the table of docs/unsafe.md up to date; what people wrote in it stays",
+        does: Does::Tidy,
+    },
+    Command {
+        name: "bench",
+        args: "[NAME [WORD…]] [--quick | --list | --build] | --collect [FOLDER…] | --report",
+        about: "the benchmarks against their peers",
+        more: "NAME       one of benches/benches; all of them without it, or with `all`\n\
+               WORD       only the cells whose names contain every word\n\
+               --quick    shorter repetitions: five minutes for all\n\
+               --list     measure nothing: the names of the cells\n\
+               --build    measure nothing: build, so that the next run measures at once\n\
+               --collect  measure nothing: put the last results in their places in\n           \
+                          benches/results.json, which is committed; FOLDER is another checkout\n           \
+                          whose results count as well\n\
+               --report   measure nothing: write docs/performance.md from that file\n\n\
+               The results are also in target/xtask/bench/NAME.json; a run of some cells replaces\n\
+               those and keeps the others.",
+        does: Does::Bench,
+    },
+    Command {
+        name: "setup",
+        args: "[--check]",
+        about: "install the optional tools, and print the versions of all",
+        more: "--check  install nothing",
+        does: Does::Setup,
+    },
+];
