@@ -1,7 +1,7 @@
 //! The one table of steps. Cheap ones first, so that a slip costs seconds; steps that share a
 //! build stand together.
 
-use crate::lanes::{checks, models, programs, sanitizers, seeds, suites};
+use crate::lanes::{checks, edges, models, programs, sanitizers, seeds, suites};
 use crate::step::{Step, Tier};
 use crate::tools::{ASAN, BUILD_STD, CLIPPY, MIRI, RUSTFMT};
 
@@ -255,6 +255,16 @@ pub(crate) static STEPS: &[Step] = &[
         tests: true,
         budget: 3600,
         run: models::shuttle_deep,
+    },
+    Step {
+        name: "edges",
+        lane: "edges",
+        tier: Tier::Verify,
+        proves: "each named edge and step, taken out alone, makes some test fail",
+        needs: &[],
+        tests: true,
+        budget: 2400,
+        run: edges::edges,
     },
     Step {
         name: "msan",

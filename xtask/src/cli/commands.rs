@@ -72,6 +72,14 @@ pub(super) static COMMANDS: &[Command] = &[
         does: Does::Lane,
     },
     Command {
+        name: "edges",
+        args: CRATE,
+        about: "each named ordering edge and step taken out, one by one",
+        more: "Prints which test notices each; xtask/survivors.txt names those that none does.\n\
+               The table is also in target/xtask/edges.txt.",
+        does: Does::Lane,
+    },
+    Command {
         name: "miri",
         args: CRATE,
         about: "the unit tests of core, ring and channel under Miri",

@@ -1,6 +1,7 @@
 //! What each step of the table does.
 
 pub(crate) mod checks;
+pub(crate) mod edges;
 pub(crate) mod models;
 pub(crate) mod programs;
 pub(crate) mod sanitizers;

@@ -69,11 +69,10 @@ fn check(
     let mut names = Vec::new();
     let mut jobs = Vec::new();
     for program in build(job, checker)? {
-        let listed = job.run(&program.command().args(["--list", "--format=terse"]))?;
-        for test in listed.lines().filter_map(|l| l.strip_suffix(": test")) {
+        for test in program.list(job)? {
             let cmd = env
                 .iter()
-                .fold(program.test(test), |c, (k, v)| c.env(k, *v));
+                .fold(program.test(&test), |c, (k, v)| c.env(k, *v));
             names.push(format!("{} {test}", program.krate));
             jobs.push((cmd, limit));
         }
@@ -139,6 +138,13 @@ impl Program {
         Cmd::new(&self.path, &self.dir)
             .env("CARGO_MANIFEST_DIR", self.dir.to_string_lossy())
             .env("RUST_BACKTRACE", "1")
+    }
+
+    /// The names of its tests.
+    pub(crate) fn list(&self, job: &mut Job<'_>) -> Result<Vec<String>, Failure> {
+        let listed = job.run(&self.command().args(["--list", "--format=terse"]))?;
+        let names = listed.lines().filter_map(|l| l.strip_suffix(": test"));
+        Ok(names.map(str::to_owned).collect())
     }
 
     /// Runs one of its tests.

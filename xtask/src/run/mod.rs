@@ -81,6 +81,7 @@ pub(crate) struct Job<'a> {
     logs: PathBuf,
     commands: Vec<String>,
     output: String,
+    found: String,
     tests: usize,
 }
 
@@ -176,6 +177,12 @@ impl Job<'_> {
         self.output.push('\n');
     }
 
+    /// Adds a line to what is shown in any case.
+    pub(crate) fn show(&mut self, line: &str) {
+        self.found.push_str(line);
+        self.found.push('\n');
+    }
+
     /// Says that `n` more tests ran.
     pub(crate) fn count(&mut self, n: usize) {
         self.tests += n;
@@ -198,6 +205,7 @@ fn run_step(
         logs: tree.output().join("logs").join(step.name.replace(' ', "-")),
         commands: Vec::new(),
         output: String::new(),
+        found: String::new(),
         tests: 0,
     };
     let mut interrupted = false;
@@ -224,6 +232,7 @@ fn run_step(
         outcome,
         commands: job.commands,
         output: job.output,
+        found: job.found,
         tests: job.tests,
         wall: begin.elapsed(),
         cpu: cpu_of_children()?.saturating_sub(cpu),

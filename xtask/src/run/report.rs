@@ -23,6 +23,9 @@ pub(crate) fn line(done: &Done) {
         done.outcome.word(),
         done.step
     );
+    for line in done.found.lines() {
+        println!("        {line}");
+    }
     match &done.outcome {
         Outcome::Pass => {}
         Outcome::Skip { reason, .. } => {
@@ -160,6 +163,7 @@ mod tests {
             outcome,
             commands: vec!["a".into(), "b \"c\"".into()],
             output: String::new(),
+            found: String::new(),
             tests: 3,
             wall: Duration::from_millis(1500),
             cpu: Duration::from_secs(2),
