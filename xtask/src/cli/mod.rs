@@ -7,6 +7,7 @@ use std::ffi::OsString;
 
 use lexopt::prelude::*;
 
+use crate::out::say;
 use crate::run::{self, Options};
 use crate::setup;
 use crate::step::{Step, Tier};
@@ -43,26 +44,28 @@ pub(crate) fn main() -> Result<bool, String> {
 }
 
 fn overview() {
-    println!("cargo xtask COMMAND [--help]\n");
+    say!("cargo xtask COMMAND [--help]\n");
     for c in COMMANDS {
-        println!("  {:<8} {}", c.name, c.about);
+        say!("  {:<8} {}", c.name, c.about);
     }
 }
 
 fn help(command: &Command) {
-    println!(
+    say!(
         "cargo xtask {} {}\n\n{}",
-        command.name, command.args, command.about
+        command.name,
+        command.args,
+        command.about
     );
     if !command.more.is_empty() {
-        println!("\n{}", command.more);
+        say!("\n{}", command.more);
     }
     let steps: Vec<&Step> = STEPS.iter().filter(|s| s.lane == command.name).collect();
     if !steps.is_empty() {
-        println!("\nSteps:");
+        say!("\nSteps:");
     }
     for s in steps {
-        println!("  {:<14} {}", s.name, s.proves);
+        say!("  {:<14} {}", s.name, s.proves);
     }
 }
 
@@ -86,7 +89,7 @@ fn set(command: &Command, tier: Tier, args: Vec<OsString>) -> Result<bool, Strin
     if list {
         for s in steps {
             let needs: Vec<&str> = s.needs.iter().map(|t| t.name).collect();
-            println!(
+            say!(
                 "{:<14} {:>5} s  {:<10} {}",
                 s.name,
                 s.budget,
@@ -132,7 +135,7 @@ fn tidy(args: Vec<OsString>) -> Result<bool, String> {
     }
     let tree = Tree::read()?;
     if bless {
-        println!("{}", tidy::bless(&tree)?);
+        say!("{}", tidy::bless(&tree)?);
     }
     let steps: Vec<&Step> = STEPS.iter().filter(|s| s.lane == "tidy").collect();
     run::run(&tree, &steps, "tidy", &Options::default())

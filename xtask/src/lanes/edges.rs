@@ -113,7 +113,7 @@ pub(crate) fn edges(job: &mut Job<'_>) -> Result<(), Failure> {
     healthy(job, &caught, &candidates)?;
     job.count(defects.len());
 
-    let table = table(&defects, &caught);
+    let table = table(&defects, &caught, &known);
     for line in table.lines() {
         job.show(line);
     }
@@ -201,14 +201,14 @@ fn healthy(
     Ok(())
 }
 
-fn table(defects: &[Defect], caught: &BTreeMap<usize, Candidate>) -> String {
+fn table(defects: &[Defect], caught: &BTreeMap<usize, Candidate>, known: &Survivors) -> String {
     let rows: Vec<[String; 4]> = defects
         .iter()
         .enumerate()
         .map(|(i, d)| {
             let by = caught
                 .get(&i)
-                .map_or("SURVIVED".to_owned(), Candidate::label);
+                .map_or_else(|| format!("SURVIVED ({})", known.kind(d)), Candidate::label);
             let at = d.file.rsplit_once("/src/").map_or(&*d.file, |(_, f)| f);
             [
                 d.end(),
@@ -263,13 +263,13 @@ mod tests {
             .flat_map(|o| Defect::of(&mark(o)))
             .collect();
         let by = Candidate::new("zc-ring", "loom", "model", false);
-        let text = table(&defects, &BTreeMap::from([(0, by)]));
+        let text = table(&defects, &BTreeMap::from([(0, by)]), &Survivors::default());
         assert!(
             text.contains("ring.a:Release  Relaxed  a.rs:7  zc-ring loom model\n"),
             "{text}"
         );
         assert!(
-            text.contains("ring.a:Acquire  Relaxed  a.rs:7  SURVIVED\n"),
+            text.contains("ring.a:Acquire  Relaxed  a.rs:7  SURVIVED (not listed)\n"),
             "{text}"
         );
         assert!(text.ends_with("1 caught, 1 survived\n"), "{text}");
