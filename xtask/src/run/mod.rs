@@ -1,7 +1,7 @@
 //! Runs the rows of the table one after the other and says what became of them.
 
 pub(crate) mod command;
-mod count;
+pub(crate) mod count;
 pub(crate) mod report;
 
 use std::io::{IsTerminal, Write};
@@ -121,6 +121,14 @@ impl Job<'_> {
             End::Timeout => Err(Failure::Timeout),
             End::Interrupted => Err(Failure::Interrupted),
         }
+    }
+
+    /// As [`run`](Self::run), for an output that is data: it is shown only when the command fails.
+    pub(crate) fn run_quietly(&mut self, cmd: &Cmd) -> Result<String, Failure> {
+        let before = self.output.len();
+        let output = self.run(cmd)?;
+        self.output.truncate(before);
+        Ok(output)
     }
 
     /// Runs every command, also after one has failed, so that one run shows all that is wrong.
