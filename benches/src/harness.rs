@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
+use crate::args::{Args, Mode};
 use crate::results::{Figures, Measured, Result as CellResult, Results};
 use crate::{machine, table};
 
@@ -31,18 +32,10 @@ pub enum Unit {
     },
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mode {
-    Full,
-    Quick,
-    Smoke,
-}
-
 /// One bench: its name, how it was asked to run, and what it has found so far.
 #[derive(Debug)]
 pub struct Bench {
-    mode: Mode,
-    filter: Option<String>,
+    args: Args,
     cells: usize,
     failed: usize,
     results: Results,
@@ -61,30 +54,21 @@ pub struct Cell<'b> {
 }
 
 impl Bench {
-    /// Runs the bench `name` as the command line says: `--test` (also without the `--bench` that
-    /// cargo passes), `--quick`, and a word that the cells' names must contain.
+    /// Runs the bench `name` as the command line says: `--list`, `--test` (also without the `--bench`
+    /// that cargo passes), `--quick`, and words that the cells' names must contain.
     pub fn main(name: &str, cells: impl FnOnce(&mut Self)) -> ExitCode {
-        let args: Vec<String> = std::env::args().skip(1).collect();
-        let has = |flag: &str| args.iter().any(|a| a == flag);
-        let mode = if has("--test") || !has("--bench") {
-            Mode::Smoke
-        } else if has("--quick") {
-            Mode::Quick
-        } else {
-            Mode::Full
-        };
+        let args = Args::parse(std::env::args().skip(1));
         let mut bench = Self {
-            mode,
-            filter: args.iter().find(|a| !a.starts_with("--")).cloned(),
             cells: 0,
             failed: 0,
             results: Results {
                 bench: name.to_owned(),
                 machine: machine::describe(),
                 date: machine::today(),
-                quick: mode == Mode::Quick,
+                quick: args.mode == Mode::Quick,
                 cells: Vec::new(),
             },
+            args,
         };
         cells(&mut bench);
         bench.finish()
@@ -106,15 +90,20 @@ impl Bench {
     }
 
     fn finish(self) -> ExitCode {
-        if self.mode == Mode::Smoke {
-            table::line(&format!("smoke: {} cells checked", self.cells));
-        } else if self.filter.is_none() {
-            match self.results.write() {
-                Ok(path) => table::line(&format!("written to {}", path.display())),
-                Err(why) => {
-                    table::line(&format!("{}: {why}", self.results.bench));
-                    return ExitCode::FAILURE;
-                }
+        let name = self.results.bench.clone();
+        let written = match self.args.mode {
+            Mode::List => return ExitCode::SUCCESS,
+            Mode::Smoke => Ok(format!("smoke: {} cells checked", self.cells)),
+            Mode::Quick | Mode::Full if self.cells == 0 => Ok(format!(
+                "{name}: no cell is called that; `--list` shows them"
+            )),
+            Mode::Quick | Mode::Full => self.results.write(self.args.filtered()),
+        };
+        match written {
+            Ok(line) => table::line(&line),
+            Err(why) => {
+                table::line(&format!("{name}: {why}"));
+                return ExitCode::FAILURE;
             }
         }
         if self.failed == 0 {
@@ -166,12 +155,11 @@ impl Cell<'_> {
 
     /// Runs the cell.
     pub fn run(self) {
-        let wanted = self
-            .bench
-            .filter
-            .as_ref()
-            .is_none_or(|f| self.name.contains(f));
-        if !wanted {
+        if !self.bench.args.wants(&self.name) {
+            return;
+        }
+        if self.bench.args.mode == Mode::List {
+            table::line(&format!("{}: {}", self.bench.results.bench, self.name));
             return;
         }
         let mut field: Vec<Contestant> = Vec::new();
@@ -190,7 +178,7 @@ impl Cell<'_> {
                 .iter()
                 .map(|w| Contestant::new("limit", w, self.smoke)),
         );
-        race(&mut field, self.bench.mode, self.unit);
+        race(&mut field, self.bench.args.mode, self.unit);
         let mut by_name: BTreeMap<String, Measured> = field
             .into_iter()
             .map(|c| (c.name.clone(), c.measured()))
@@ -213,7 +201,7 @@ impl Cell<'_> {
             table::line(&format!("{}: ours failed: {why}", result.cell));
             self.bench.failed += 1;
         }
-        if self.bench.mode != Mode::Smoke {
+        if self.bench.args.mode != Mode::Smoke {
             if self.bench.results.cells.is_empty() {
                 table::head(&self.bench.results);
             }
@@ -291,7 +279,7 @@ impl Contestant {
 
 fn race(field: &mut [Contestant], mode: Mode, unit: Unit) {
     let (repetitions, target) = match mode {
-        Mode::Smoke => (1, None),
+        Mode::Smoke | Mode::List => (1, None),
         Mode::Quick => (REPETITIONS, Some(Duration::from_millis(20))),
         Mode::Full => (REPETITIONS, Some(Duration::from_millis(200))),
     };
