@@ -1,8 +1,9 @@
 //! Runs cells: warms up, finds how many operations fill a repetition, interleaves, checks.
 
 use std::collections::BTreeMap;
+use std::os::unix::process::CommandExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::Duration;
@@ -16,8 +17,12 @@ pub type Work = Arc<dyn Fn(u64) -> Result<Duration, String> + Send + Sync>;
 
 /// Repetitions of each contestant. Odd, so that the median is one of them.
 const REPETITIONS: usize = 9;
-/// A repetition that takes longer has hung.
-const HUNG: Duration = Duration::from_secs(60);
+/// How a process that starts over says where the results so far are.
+const RESUME: &str = "--resume=";
+/// A measured repetition, of which the target is a fraction of a second, has hung if it takes longer.
+const HUNG: Duration = Duration::from_secs(10);
+/// The same in the smoke run, which may be a debug build on a busy machine.
+const HUNG_IN_SMOKE: Duration = Duration::from_secs(60);
 
 /// What a figure counts.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -42,7 +47,7 @@ enum Mode {
 #[derive(Debug)]
 pub struct Bench {
     mode: Mode,
-    filter: Option<String>,
+    filter: Vec<String>,
     cells: usize,
     failed: usize,
     results: Results,
@@ -62,7 +67,7 @@ pub struct Cell<'b> {
 
 impl Bench {
     /// Runs the bench `name` as the command line says: `--test` (also without the `--bench` that
-    /// cargo passes), `--quick`, and a word that the cells' names must contain.
+    /// cargo passes), `--quick`, and words, all of which a cell's name must contain.
     pub fn main(name: &str, cells: impl FnOnce(&mut Self)) -> ExitCode {
         let args: Vec<String> = std::env::args().skip(1).collect();
         let has = |flag: &str| args.iter().any(|a| a == flag);
@@ -73,18 +78,20 @@ impl Bench {
         } else {
             Mode::Full
         };
+        let done = args.iter().find_map(|a| a.strip_prefix(RESUME));
+        let done = done.and_then(Results::resume);
         let mut bench = Self {
             mode,
-            filter: args.iter().find(|a| !a.starts_with("--")).cloned(),
+            filter: args.into_iter().filter(|a| !a.starts_with("--")).collect(),
             cells: 0,
             failed: 0,
-            results: Results {
+            results: done.unwrap_or_else(|| Results {
                 bench: name.to_owned(),
                 machine: machine::describe(),
                 date: machine::today(),
                 quick: mode == Mode::Quick,
                 cells: Vec::new(),
-            },
+            }),
         };
         cells(&mut bench);
         bench.finish()
@@ -105,10 +112,24 @@ impl Bench {
         }
     }
 
+    /// Goes on with the next cell in a new image of this process: the threads of a peer that hung,
+    /// which might spin, end with the old one.
+    fn start_over(&self) {
+        let resume = self.results.keep().map(|kept| format!("{RESUME}{kept}"));
+        let args = std::env::args().skip(1).filter(|a| !a.starts_with(RESUME));
+        let error = match (std::env::current_exe(), resume) {
+            (Ok(program), Ok(resume)) => Command::new(program).args(args).arg(resume).exec(),
+            (Err(error), _) | (_, Err(error)) => error,
+        };
+        table::line(&format!(
+            "the hung threads stay, and disturb the rest: {error}"
+        ));
+    }
+
     fn finish(self) -> ExitCode {
         if self.mode == Mode::Smoke {
             table::line(&format!("smoke: {} cells checked", self.cells));
-        } else if self.filter.is_none() {
+        } else if self.filter.is_empty() {
             match self.results.write() {
                 Ok(path) => table::line(&format!("written to {}", path.display())),
                 Err(why) => {
@@ -166,12 +187,8 @@ impl Cell<'_> {
 
     /// Runs the cell.
     pub fn run(self) {
-        let wanted = self
-            .bench
-            .filter
-            .as_ref()
-            .is_none_or(|f| self.name.contains(f));
-        if !wanted {
+        let wanted = |word: &String| self.name.contains(word);
+        if !self.bench.filter.iter().all(wanted) || self.bench.results.has(&self.name) {
             return;
         }
         let mut field: Vec<Contestant> = Vec::new();
@@ -223,7 +240,13 @@ impl Cell<'_> {
                 table::line(&format!("{}: {name}: {why}", result.cell));
             }
         }
+        let hung = result
+            .failed_peers()
+            .any(|(_, why)| why.starts_with("hung"));
         self.bench.results.cells.push(result);
+        if hung && self.bench.mode != Mode::Smoke {
+            self.bench.start_over();
+        }
     }
 }
 
@@ -239,6 +262,7 @@ struct Contestant {
     name: String,
     work: Work,
     ops: u64,
+    patience: Duration,
     figures: Vec<f64>,
     failure: Option<String>,
 }
@@ -249,6 +273,7 @@ impl Contestant {
             name: name.to_owned(),
             work: Arc::clone(work),
             ops,
+            patience: HUNG,
             figures: Vec::new(),
             failure: None,
         }
@@ -259,7 +284,7 @@ impl Contestant {
         if self.failure.is_some() {
             return None;
         }
-        match run_apart(&self.work, self.ops) {
+        match run_apart(&self.work, self.ops, self.patience) {
             Ok(elapsed) => Some(elapsed),
             Err(why) => {
                 self.failure = Some(why);
@@ -296,8 +321,9 @@ fn race(field: &mut [Contestant], mode: Mode, unit: Unit) {
         Mode::Full => (REPETITIONS, Some(Duration::from_millis(200))),
     };
     for contestant in &mut *field {
-        if let Some(target) = target {
-            contestant.calibrate(target);
+        match target {
+            Some(target) => contestant.calibrate(target),
+            None => contestant.patience = HUNG_IN_SMOKE,
         }
     }
     for repetition in 0..repetitions {
@@ -314,7 +340,7 @@ fn race(field: &mut [Contestant], mode: Mode, unit: Unit) {
 }
 
 /// Runs the work on a thread of its own, so that one that hangs does not hang the bench.
-fn run_apart(work: &Work, ops: u64) -> Result<Duration, String> {
+fn run_apart(work: &Work, ops: u64, patience: Duration) -> Result<Duration, String> {
     let work = Arc::clone(work);
     let (send, receive) = channel();
     let thread = std::thread::spawn(move || {
@@ -323,14 +349,14 @@ fn run_apart(work: &Work, ops: u64) -> Result<Duration, String> {
         // Nobody listens any more where the time ran out.
         let _ = send.send(result);
     });
-    match receive.recv_timeout(HUNG) {
+    match receive.recv_timeout(patience) {
         Ok(result) => {
             thread
                 .join()
                 .map_err(|_| "the thread panicked".to_owned())?;
             result
         }
-        Err(_) => Err(format!("hung: no end after {} s", HUNG.as_secs())),
+        Err(_) => Err(format!("hung: no end after {} s", patience.as_secs())),
     }
 }
 
