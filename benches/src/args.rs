@@ -17,9 +17,14 @@ pub(crate) enum Mode {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Args {
     pub(crate) mode: Mode,
+    /// What an earlier image of this process has measured already.
+    pub(crate) resume: Option<String>,
     /// A cell runs when its name contains all of them.
     words: Vec<String>,
 }
+
+/// Goes before the path of the results so far.
+pub(crate) const RESUME: &str = "--resume=";
 
 impl Args {
     /// `--list`, `--test` (also without the `--bench` that cargo passes), `--quick`, and words that
@@ -36,7 +41,12 @@ impl Args {
         } else {
             Mode::Full
         };
-        Self { mode, words }
+        let resume = flags.iter().find_map(|flag| flag.strip_prefix(RESUME));
+        Self {
+            mode,
+            resume: resume.map(str::to_owned),
+            words,
+        }
     }
 
     /// Whether the cell is asked for.
