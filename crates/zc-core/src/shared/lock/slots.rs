@@ -144,7 +144,7 @@ fn adopt(mine: &Mine) -> &'static Block {
     let mut left_behind = REGISTRY.left_behind.lock();
     let block = left_behind.pop().unwrap_or_else(|| {
         let block: &'static mut Block = Box::leak(Box::new(Block {
-            slots: [const { () }; SLOTS].map(|()| Slot(AtomicUsize::new(0))),
+            slots: std::array::from_fn(|_| Slot(AtomicUsize::new(0))),
             // Blocks are linked under the lock only.
             next: REGISTRY.head.load(Ordering::Relaxed),
         }));
