@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use super::Version;
+use super::Reader;
 use super::draft::Draft;
-use super::reader::Reader;
-use super::reclaim::Shared;
+use super::spares::Spares;
+use super::version::Version;
+use super::versions::Versions;
 use crate::frozen::{Frozen, FrozenMut};
-use crate::sync::Arc;
 
 /// Publishes versions to any number of [`Reader`]s. There is one for each sequence of versions: it
 /// cannot be cloned, and publishing borrows it exclusively.
@@ -17,9 +17,8 @@ use crate::sync::Arc;
 ///
 /// When it is dropped, readers keep the last version and waits for a newer one end with `Closed`.
 pub struct Publisher<T> {
-    shared: Arc<Shared<T>>,
-    /// Memory of a version that nobody looks at any more, for the next draft.
-    spare: Option<FrozenMut<T>>,
+    versions: Versions<Frozen<T>>,
+    spares: Spares<T>,
 }
 
 impl<T> Publisher<T> {
@@ -27,71 +26,65 @@ impl<T> Publisher<T> {
     #[must_use]
     pub fn new(first: impl Into<Frozen<T>>) -> Self {
         Self {
-            shared: Arc::new(Shared::new(first.into())),
-            spare: None,
+            versions: Versions::new(first.into()),
+            spares: Spares::new(),
         }
     }
 
     /// A reader. Its first look sees the current version.
     #[must_use]
     pub fn reader(&self) -> Reader<T> {
-        Reader::new(self.shared.clone())
+        self.versions.reader()
     }
 
-    /// Makes `value` the current version.
+    /// Makes `value` the current version. One exchange, one look at every reader's slot; no
+    /// allocation after the first time.
     pub fn publish(&mut self, value: impl Into<Frozen<T>>) -> Version {
-        let (version, free) = self.shared.replace(value.into());
-        for value in free {
-            if let Ok(spare) = value.try_into_mut() {
-                self.spare = Some(spare);
-            }
-        }
-        version
+        self.versions
+            .publish(value.into(), |old| self.spares.put(old))
     }
 
     /// A draft of the next version: as long as the current one, with unspecified old elements in
-    /// it. It uses the memory of an earlier version where nobody looks at that any more, and a copy
-    /// of the current one otherwise.
+    /// it.
+    ///
+    /// It uses the memory of an earlier version where nobody looks at that any more: nothing is
+    /// allocated or copied then. Otherwise it starts as a copy of the current version. From the
+    /// first draft on, the publisher keeps the memory of up to three earlier versions for this.
     pub fn draft(&mut self) -> Draft<'_, T>
     where
         T: Clone,
     {
-        let current = self.current();
-        let spare = self
-            .spare
-            .take()
-            .filter(|spare| spare.len() == current.len());
-        let elements = spare.unwrap_or_else(|| {
-            crate::ledger::copied("core.publish_draft", size_of_val(&*current));
-            match Frozen::from_vec(current.to_vec()).try_into_mut() {
-                Ok(elements) => elements,
-                Err(_) => unreachable!("a view that was just made of a vector is the only one"),
-            }
-        });
+        let current = self.versions.current();
+        let elements = self
+            .spares
+            .take(current.len())
+            .unwrap_or_else(|| copy(current));
         Draft::new(self, elements)
     }
 
     /// The current version's number.
     #[must_use]
     pub fn version(&self) -> Version {
-        self.shared.version()
+        self.versions.version()
     }
 
     /// The current version.
     #[must_use]
     pub fn current(&self) -> Frozen<T> {
-        self.shared.peek()
+        self.versions.current().clone()
     }
 
     /// Keeps the memory of a draft that was not published.
     pub(super) fn keep(&mut self, spare: FrozenMut<T>) {
-        self.spare = Some(spare);
+        self.spares.keep(spare);
     }
 }
 
-impl<T> Drop for Publisher<T> {
-    fn drop(&mut self) {
-        self.shared.close();
+fn copy<T: Clone>(current: &Frozen<T>) -> FrozenMut<T> {
+    crate::ledger::copied("core.publish_draft", size_of_val(current.as_slice()));
+    match Frozen::from_vec(current.to_vec()).try_into_mut() {
+        Ok(elements) => elements,
+        Err(_) => unreachable!("a view that was just made of a vector is the only one"),
     }
 }
 
