@@ -7,7 +7,7 @@
 //! |---|---|
 //! | [`shared`] | [`SharedBuffer`]: many readers or one writer over one growable `[T]`, with snapshots |
 //! | [`frozen`] | [`Frozen`]: an immutable, counted view that outlives locks and copies nothing |
-//! | [`region`] | [`Region`], [`RegionPool`]: aligned memory from the heap or from the system, recycled |
+//! | [`region`] | [`Region`], [`RegionPool`]: memory from the heap, the system, memory files and files; growing, recycled |
 //! | [`chunked`] | [`ChunkedBuffer`]: a small write under a snapshot copies one chunk, not the whole |
 //! | [`publish`] | [`Publisher`] and [`Reader`]: versions that are read without waiting |
 //! | [`seq`] | [`SeqCell`]: a small plain value that readers copy without locking |
@@ -49,8 +49,8 @@
 //!   made for sections longer than that; for tiny ones read a [`Frozen`] instead.
 //! * A write to a [`SharedBuffer`] under a living snapshot copies the whole buffer once; to a
 //!   [`ChunkedBuffer`], a chunk.
-//! * File mappings are not offered as safe regions, because another process could cut the file
-//!   short under them.
+//! * Mapping a file is `unsafe`, because another process could cut the file short under the
+//!   mapping; a private copy and a sealed memory file are safe (see [`region`]).
 //! * No executor, no thread, no global: the crate starts nothing and prints nothing.
 //!
 //! # Proof

@@ -27,5 +27,7 @@ pub use owner::Source;
 pub use span::FileSpan;
 pub use view::Frozen;
 
+#[cfg(unix)]
+pub(crate) use owner::OwnerRef;
 pub(crate) use shared_vec::SharedVec;
 pub(crate) use view::bounds;

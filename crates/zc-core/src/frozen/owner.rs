@@ -16,6 +16,8 @@ use std::ptr::{self, NonNull};
 #[cfg(unix)]
 use std::os::fd::BorrowedFd;
 
+#[cfg(unix)]
+use crate::region::Mapping;
 use crate::region::Region;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::edge;
@@ -94,6 +96,20 @@ impl OwnerRef {
     pub(crate) fn from_region(region: Region) -> (Self, NonNull<u8>, usize) {
         let (ptr, len) = (region.as_ptr(), region.len());
         (Self::allocate(region, Region::TABLE), ptr, len)
+    }
+
+    /// Keeps `mapping` until nothing refers to it any more. Its memory is not for this owner to
+    /// write.
+    #[cfg(unix)]
+    pub(crate) fn from_mapping(mapping: Mapping) -> Self {
+        Self::allocate(mapping, Mapping::TABLE)
+    }
+
+    /// The mapping that this was made of.
+    #[cfg(unix)]
+    pub(crate) fn as_mapping(&self) -> &Mapping {
+        // SAFETY: I3: only what `from_mapping` has made is asked for it.
+        unsafe { &*self.owner::<Mapping>() }
     }
 
     pub(super) fn allocate<O>(owner: O, table: &'static Table) -> Self {
@@ -195,6 +211,15 @@ impl HasTable for Region {
         free: free::<Self>,
         writable: Some(memory_of_region),
         #[cfg(unix)]
+        file: None,
+    };
+}
+
+#[cfg(unix)]
+impl HasTable for Mapping {
+    const TABLE: &'static Table = &Table {
+        free: free::<Self>,
+        writable: None,
         file: None,
     };
 }

@@ -86,7 +86,7 @@ impl<T> Frozen<T> {
         Self::from_parts(ptr, len, Some(owner))
     }
 
-    pub(super) const fn from_parts(ptr: NonNull<T>, len: usize, owner: Option<OwnerRef>) -> Self {
+    pub(crate) const fn from_parts(ptr: NonNull<T>, len: usize, owner: Option<OwnerRef>) -> Self {
         Self {
             ptr,
             len,

@@ -2,12 +2,15 @@
 
 use std::fmt;
 
+use zerocopy::{FromBytes, Immutable, IntoBytes};
+
 use super::Reader;
 use super::draft::Draft;
 use super::spares::Spares;
 use super::version::Version;
 use super::versions::Versions;
 use crate::frozen::{Frozen, FrozenMut};
+use crate::region::RegionPool;
 
 /// Publishes versions to any number of [`Reader`]s. There is one for each sequence of versions: it
 /// cannot be cloned, and publishing borrows it exclusively.
@@ -19,6 +22,13 @@ use crate::frozen::{Frozen, FrozenMut};
 pub struct Publisher<T> {
     versions: Versions<Frozen<T>>,
     spares: Spares<T>,
+    memory: Memory<T>,
+}
+
+/// Where a draft's memory comes from when none can be recycled.
+struct Memory<T> {
+    pool: Option<RegionPool>,
+    acquire: fn(&RegionPool, usize) -> Option<FrozenMut<T>>,
 }
 
 impl<T> Publisher<T> {
@@ -28,6 +38,29 @@ impl<T> Publisher<T> {
         Self {
             versions: Versions::new(first.into()),
             spares: Spares::new(),
+            memory: Memory {
+                pool: None,
+                acquire: |_, _| None,
+            },
+        }
+    }
+
+    /// A publisher whose first version is `first`, and whose drafts are made in regions of `pool`:
+    /// of plain elements, which need not be copied to be there. A draft that cannot be recycled
+    /// then starts with zeroes or with what was left in the region, instead of as a copy; the first
+    /// look at fresh pages is the only cost
+    /// (see [`RegionOptions`](crate::region::RegionOptions) for making that small).
+    #[must_use]
+    pub fn with_pool(first: impl Into<Frozen<T>>, pool: RegionPool) -> Self
+    where
+        T: FromBytes + IntoBytes + Immutable,
+    {
+        Self {
+            memory: Memory {
+                pool: Some(pool),
+                acquire: pooled,
+            },
+            ..Self::new(first)
         }
     }
 
@@ -48,8 +81,9 @@ impl<T> Publisher<T> {
     /// it.
     ///
     /// It uses the memory of an earlier version where nobody looks at that any more: nothing is
-    /// allocated or copied then. Otherwise it starts as a copy of the current version. From the
-    /// first draft on, the publisher keeps the memory of up to three earlier versions for this.
+    /// allocated or copied then. Otherwise it is memory from the pool, or, where there is no pool or
+    /// it refuses, a copy of the current version. From the first draft on, the publisher keeps the
+    /// memory of up to three earlier versions for this.
     pub fn draft(&mut self) -> Draft<'_, T>
     where
         T: Clone,
@@ -58,6 +92,7 @@ impl<T> Publisher<T> {
         let elements = self
             .spares
             .take(current.len())
+            .or_else(|| self.memory.take(current.len()))
             .unwrap_or_else(|| copy(current));
         Draft::new(self, elements)
     }
@@ -78,6 +113,25 @@ impl<T> Publisher<T> {
     pub(super) fn keep(&mut self, spare: FrozenMut<T>) {
         self.spares.keep(spare);
     }
+}
+
+impl<T> Memory<T> {
+    fn take(&self, len: usize) -> Option<FrozenMut<T>> {
+        (self.acquire)(self.pool.as_ref()?, len)
+    }
+}
+
+fn pooled<T>(pool: &RegionPool, len: usize) -> Option<FrozenMut<T>>
+where
+    T: FromBytes + IntoBytes + Immutable,
+{
+    let bytes = len.checked_mul(size_of::<T>())?;
+    let region = Frozen::from(pool.acquire(bytes).ok()?);
+    let elements = region.slice(..bytes);
+    drop(region);
+    let elements = elements.try_cast::<T>().ok()?;
+    // Elements without a size are never made of bytes.
+    elements.try_into_mut().ok().filter(|e| e.len() == len)
 }
 
 fn copy<T: Clone>(current: &Frozen<T>) -> FrozenMut<T> {
