@@ -378,3 +378,60 @@ fn the_main_thread_is_woken_when_it_parks() {
         putter.join().unwrap();
     });
 }
+
+// ---- the modes of the waiter list --------------------------------------------------------------
+// loom has no asymmetric barrier: both of its sides are full ones here, and what is shown is that
+// each side has one wherever the modes may lead.
+
+fn relaxed_things() -> Arc<Things> {
+    let things = Things {
+        ready: AtomicUsize::new(0),
+        list: WaitList::with_patience(1),
+    };
+    // Nobody waits: from here on the list is relaxed.
+    things.list.notify(1);
+    Arc::new(things)
+}
+
+#[test]
+fn the_first_waiter_of_a_relaxed_list_is_woken() {
+    model(|| {
+        let things = relaxed_things();
+        let other = things.clone();
+        let waiter = thread::spawn(move || other.take_blocking());
+        things.ready.store(1, Release);
+        things.list.notify(1);
+        waiter.join().unwrap();
+    });
+}
+
+#[test]
+fn a_relaxed_list_wakes_the_main_thread_too() {
+    model(|| {
+        let things = relaxed_things();
+        let other = things.clone();
+        let putter = thread::spawn(move || {
+            other.ready.store(1, Release);
+            other.list.notify(1);
+        });
+        things.take_blocking();
+        putter.join().unwrap();
+    });
+}
+
+/// The list relaxes again while the second waiter comes.
+#[test]
+fn a_list_that_relaxes_again_wakes_the_next_waiter() {
+    model(|| {
+        let things = relaxed_things();
+        let other = things.clone();
+        let waiter = thread::spawn(move || {
+            other.take_blocking();
+            other.take_blocking();
+        });
+        things.put();
+        things.list.notify(1);
+        things.put();
+        waiter.join().unwrap();
+    });
+}

@@ -19,6 +19,7 @@
 //! `ZC_SEEDED=channel.publish:Release`, to `Relaxed`: a lane that still passes is blind.
 //! [`seeded`] does the same for steps that are no ordering, such as a wake-up.
 
+pub mod asymmetric;
 pub mod cell;
 mod edge;
 mod lock;
