@@ -29,6 +29,12 @@ pub enum Unit {
         /// Bytes that one operation moves.
         bytes: u64,
     },
+    /// How often something happens in one operation; lower is better. The work gives the count in
+    /// place of a time, as so many nanoseconds.
+    PerOp {
+        /// What is counted, and per what.
+        what: &'static str,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -357,19 +363,21 @@ impl Unit {
         match self {
             Self::NsPerOp => seconds * 1e9 / ops as f64,
             Self::GigabytesPerSecond { bytes } => (ops * bytes) as f64 / seconds / 1e9,
+            Self::PerOp { .. } => elapsed.as_nanos() as f64 / ops as f64,
         }
     }
 
     fn name(self) -> &'static str {
         match self {
             Self::NsPerOp => "ns/op",
+            Self::PerOp { what } => what,
             Self::GigabytesPerSecond { .. } => "GB/s",
         }
     }
 
     fn better(self) -> &'static str {
         match self {
-            Self::NsPerOp => "lower",
+            Self::NsPerOp | Self::PerOp { .. } => "lower",
             Self::GigabytesPerSecond { .. } => "higher",
         }
     }

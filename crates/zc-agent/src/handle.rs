@@ -189,32 +189,11 @@ impl ZeroCopyHandle {
     /// Where a group stands; `None` if there has been no such group yet.
     #[must_use]
     pub fn group_state(&self, group_id: GroupId) -> Option<GroupState> {
-        self.shared.peek_core(|core| {
-            if group_id >= core.next_group {
-                return None;
-            }
-            let parked = core.parked.values().flatten();
-            if core
-                .ready
-                .iter()
-                .chain(parked)
-                .any(|group| group.group_id == group_id)
-            {
-                return Some(GroupState::Complete);
-            }
-            let slot = core
-                .sides
-                .iter()
-                .position(|side| side.live && !side.complete && side.group_id == group_id);
-            Some(slot.map_or(GroupState::Delivered, |slot| {
-                let is_sealed = self.shared.slots[slot]
-                    .progress
-                    .peek()
-                    .sealed_len()
-                    .is_some();
-                core.sides[slot].state(is_sealed)
-            }))
-        })
+        self.shared.group_state(group_id)
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
     }
 
     async fn reserve(&self, request: Request) -> Result<SubmitAgent, BufferError> {

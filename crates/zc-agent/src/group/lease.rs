@@ -95,13 +95,6 @@ impl Lease {
         unsafe { slot.with_home(|home| home.slab.shared().clone()) }
     }
 
-    /// The slot of its group.
-    pub(crate) fn slot_index(&self) -> usize {
-        debug_assert!(!self.settled);
-        // SAFETY: I1.
-        unsafe { self.slot.as_ref() }.index
-    }
-
     /// From how many bytes on a submission is adopted instead of copied.
     pub(crate) fn adopt_threshold(&self) -> usize {
         // SAFETY: I1.
