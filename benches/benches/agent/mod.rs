@@ -3,6 +3,7 @@
 #![allow(
     clippy::allow_attributes,
     dead_code,
+    unused_imports,
     reason = "each bench uses some of it"
 )]
 

@@ -124,7 +124,7 @@ mod slow_to_build {
     use bbqueue::traits::storage::BoxedSlice;
     use object_store::memory::InMemory;
     use object_store::path::Path;
-    use object_store::{ObjectStore, ObjectStoreExt, WriteMultipart};
+    use object_store::{ObjectStoreExt, WriteMultipart};
 
     use super::*;
 

@@ -175,6 +175,7 @@ impl ManagerBuilder {
         let limits = Limits {
             line: line as u32,
             slab: slab as u32,
+            max: self.max_reservation as u32,
         };
         let slots = (budget / slab + 2).clamp(MIN_SLOTS, MAX_SLOTS);
         let shared = Arc::new(Shared::new(config, limits, slots));

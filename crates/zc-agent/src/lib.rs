@@ -110,6 +110,7 @@ mod handle;
 mod manager;
 mod metrics;
 mod receive;
+mod reserve;
 mod sink;
 mod timer;
 mod types;

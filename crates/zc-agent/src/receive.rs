@@ -114,6 +114,7 @@ fn pop_group(core: &mut Core) -> Option<SuccessfulGroupData> {
         return None;
     }
     let group = core.ready.pop_front()?;
+    core.counters.groups_received += 1;
     core.counters.bytes_received += group.len as u64;
     ledger::delivered(group.len);
     Some(group)
@@ -125,7 +126,9 @@ fn pop_failure(core: &mut Core) -> Option<FailedGroupData> {
     }
     let failed = core.failures.pop_front()?;
     core.unread_failures -= failed.failed_reservations.len();
-    ledger::delivered(failed.good_len());
+    let good = failed.good_len();
+    core.counters.bytes_salvaged += good as u64;
+    ledger::delivered(good);
     Some(failed)
 }
 

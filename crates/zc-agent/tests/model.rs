@@ -1,4 +1,5 @@
-//! Random sequences of operations, against a plain model of the stream.
+//! Random sequences of operations, against a plain model of the stream: 10^5 operations, or as many
+//! as `ZC_AGENT_OPS` says.
 #![cfg(not(any(zc_loom, zc_shuttle)))]
 
 mod common;
@@ -230,11 +231,21 @@ fn finish(handle: ZeroCopyHandle, mut groups: Groups, mut failures: Failures, mu
     assert_eq!(metrics.metrics().groups_incomplete, 0);
 }
 
+/// Operations altogether: 10^5, or what `ZC_AGENT_OPS` says.
+fn cases() -> u32 {
+    let wanted = std::env::var("ZC_AGENT_OPS").ok();
+    let operations: u32 = wanted.map_or(100_000, |n| n.parse().expect("a number of operations"));
+    operations.div_ceil(LENGTH as u32)
+}
+
+/// Operations in one sequence.
+const LENGTH: usize = 200;
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), ..ProptestConfig::default() })]
 
     #[test]
-    fn every_byte_comes_out_once_whatever_is_done(ops in prop::collection::vec(op(), 1..250)) {
+    fn every_byte_comes_out_once_whatever_is_done(ops in prop::collection::vec(op(), LENGTH)) {
         run(ops);
     }
 }

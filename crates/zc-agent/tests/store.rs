@@ -92,9 +92,7 @@ mod multipart {
     use super::*;
     use object_store::memory::InMemory;
     use object_store::path::Path;
-    use object_store::{
-        MultipartUpload, ObjectStore, ObjectStoreExt, PutPayload, PutResult, UploadPart,
-    };
+    use object_store::{MultipartUpload, ObjectStoreExt, PutPayload, PutResult, UploadPart};
     use std::sync::{Arc, Mutex};
 
     /// An upload that keeps account, and fails part `fails_at`.

@@ -24,7 +24,7 @@ use std::num::NonZeroUsize;
 use zc_core::sync::atomic::Ordering;
 use zc_core::sync::block_on;
 
-use super::revoked;
+use super::too_late;
 use crate::biased::{Owner, Visitor};
 use crate::error::BufferError;
 use crate::group::lease::Lease;
@@ -55,6 +55,8 @@ pub struct RunWriter {
 #[derive(Debug, Default)]
 struct Running {
     lease: Option<Lease>,
+    /// Where the lease begins in the stream.
+    offset: AbsoluteOffset,
     /// Bytes of the lease that are written: 0 ..= its size.
     used: usize,
 }
@@ -122,7 +124,7 @@ impl RunWriter {
             }
             lease.copy_in(at as u32, bytes, "agent.run");
             run.used += bytes.len();
-            Some(lease.offset() + at as u64)
+            Some(run.offset + at as u64)
         })
     }
 
@@ -138,6 +140,7 @@ impl RunWriter {
         let (offset, group_id) = (lease.offset(), lease.group_id());
         self.run.slowly(|run, note| {
             run.lease = Some(lease);
+            run.offset = offset;
             run.used = bytes.len();
             *note = group_id;
         });
@@ -185,7 +188,6 @@ impl Running {
 }
 
 fn commit((lease, used): (Lease, usize)) -> Result<(), BufferError> {
-    let id = lease.id();
     let committed = lease.commit(used as u32);
-    committed.map_err(|reason| BufferError::Manager(*revoked(id, reason)))
+    committed.map_err(|revoked| BufferError::Manager(*too_late(revoked)))
 }
