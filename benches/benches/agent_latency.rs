@@ -22,7 +22,11 @@ fn main() -> ExitCode {
     Bench::main("agent_latency", |bench| {
         for (name, q, goal) in [("p50", 0.5, 30.0), ("p99.9", 0.999, 1000.0)] {
             bench
-                .cell(format!("reserve 64 B, alone, {name}"), Unit::NsPerOp, 64)
+                .cell(
+                    format!("reserve 64 B, alone, {name}"),
+                    Unit::Latency { ops: 20_000 },
+                    64,
+                )
                 .goal(goal)
                 .ours(move |n| reserve(n, q))
                 .run();
@@ -39,7 +43,11 @@ fn main() -> ExitCode {
                 .run();
         }
         bench
-            .cell("agent dropped to failure received, p99", Unit::NsPerOp, 32)
+            .cell(
+                "agent dropped to failure received, p99",
+                Unit::Latency { ops: 300 },
+                32,
+            )
             .goal(1e6)
             .ours(|n| failure_to_receiver(n, 0.99))
             .run();
@@ -55,13 +63,12 @@ fn main() -> ExitCode {
     })
 }
 
-/// The `q`-quantile of `samples`, as the time of all of them, for the harness divides by their number.
-fn quantile(mut samples: Vec<Duration>, q: f64, n: u64) -> Outcome {
+/// The `q`-quantile of `samples`.
+fn quantile(mut samples: Vec<Duration>, q: f64) -> Outcome {
     samples.sort_unstable();
     let at = (samples.len() as f64 * q) as usize;
     let sample = samples.get(at.min(samples.len().saturating_sub(1)));
-    let sample = sample.ok_or("no sample")?;
-    Ok(Duration::from_nanos(sample.as_nanos() as u64 * n))
+    sample.copied().ok_or_else(|| "no sample".to_owned())
 }
 
 fn one() -> NonZeroUsize {
@@ -98,7 +105,7 @@ fn reserve(n: u64, q: f64) -> Outcome {
     if received != samples.len() * BATCH * 64 {
         return Err(format!("{received} bytes came out"));
     }
-    quantile(samples, q, n)
+    quantile(samples, q)
 }
 
 fn group_to_receiver(n: u64, q: f64) -> Outcome {
@@ -131,7 +138,7 @@ fn group_to_receiver(n: u64, q: f64) -> Outcome {
             tokio::time::sleep(Duration::from_micros(50)).await;
         }
         handle.finalize().await.map_err(say)?;
-        quantile(receiver.await.map_err(say)??, q, n)
+        quantile(receiver.await.map_err(say)??, q)
     })
 }
 
@@ -151,7 +158,7 @@ fn channel_to_receiver(n: u64, q: f64) -> Outcome {
             tokio::time::sleep(Duration::from_micros(50)).await;
         }
         drop(sender);
-        quantile(receiver.await.map_err(say)?, q, n)
+        quantile(receiver.await.map_err(say)?, q)
     })
 }
 
@@ -179,7 +186,7 @@ fn failure_to_receiver(n: u64, q: f64) -> Outcome {
             tokio::time::sleep(Duration::from_micros(50)).await;
         }
         handle.finalize().await.map_err(say)?;
-        quantile(receiver.await.map_err(say)??, q, n)
+        quantile(receiver.await.map_err(say)??, q)
     })
 }
 
@@ -199,6 +206,6 @@ fn lingering(n: u64, q: f64) -> Outcome {
                 return Err(format!("a group of {} bytes", group.len));
             }
         }
-        quantile(samples, q, n)
+        quantile(samples, q)
     })
 }

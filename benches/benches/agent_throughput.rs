@@ -91,8 +91,8 @@ fn against(cell: Cell<'_>, size: usize, writers: usize) -> Cell<'_> {
 fn pieces(bench: &mut Bench, name: &str, how: How, size: usize, writers: usize, millions: f64) {
     let name = format!("{size} B {name}, {writers} writers");
     let cell = bench
-        .cell(name, Unit::NsPerOp, 256)
-        .goal(1000.0 / millions)
+        .cell(name, Unit::MillionsPerSecond { steps: 1 }, 256)
+        .goal(millions)
         .ours(with(size, writers, move |shape| ours::run(how, shape)));
     against(cell, size, writers).run();
 }
@@ -112,10 +112,10 @@ fn large(bench: &mut Bench) {
     let cell = bench
         .cell(
             "64 KiB of Bytes, kept as they are, 1 writer",
-            Unit::NsPerOp,
+            Unit::MillionsPerSecond { steps: 1 },
             64,
         )
-        .goal(500.0)
+        .goal(2.0)
         .ours(with(size, 1, |shape| ours::run(How::Adopted, shape)))
         .peer(
             "tokio mpsc of Bytes, not coalesced",

@@ -4,7 +4,7 @@
 //! The test runs itself again as a child, which resumes the file, writes groups to it in a random
 //! order, syncs after every few, and says on its standard output which ranges are completed. The
 //! parent kills it once it has read a random number of lines and waited for a random moment.
-//! `ZC_AGENT_KILLS` sets the number of kills, 200 unless set.
+//! `ZC_CRASH_ROUNDS` sets the number of kills, 200 unless set.
 //!
 //! A kill loses nothing that the kernel has; that data written without a sync can be lost with the
 //! machine is what the order of steps in the sink is for, and no test here can show it.
@@ -46,7 +46,7 @@ fn the_map_names_what_is_on_disk_wherever_the_writer_is_killed() {
         return child(Path::new(&path));
     }
     let kills: u64 =
-        std::env::var("ZC_AGENT_KILLS").map_or(200, |n| n.parse().expect("a number of kills"));
+        std::env::var("ZC_CRASH_ROUNDS").map_or(200, |n| n.parse().expect("a number of kills"));
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("file");
     let mut random = Random(0x9E37_79B9_7F4A_7C15);

@@ -1,5 +1,5 @@
-//! Random sequences of operations, against a plain model of the stream: 10^5 operations, or as many
-//! as `ZC_AGENT_OPS` says.
+//! Random sequences of operations, against a plain model of the stream: 10^5 operations, or
+//! 10^6 with `ZC_STRESS` in the environment.
 #![cfg(not(any(zc_loom, zc_shuttle)))]
 
 mod common;
@@ -231,11 +231,13 @@ fn finish(handle: ZeroCopyHandle, mut groups: Groups, mut failures: Failures, mu
     assert_eq!(metrics.metrics().groups_incomplete, 0);
 }
 
-/// Operations altogether: 10^5, or what `ZC_AGENT_OPS` says.
+/// Sequences, for 10^5 operations altogether, or where stress is asked for 10^6.
 fn cases() -> u32 {
-    let wanted = std::env::var("ZC_AGENT_OPS").ok();
-    let operations: u32 = wanted.map_or(100_000, |n| n.parse().expect("a number of operations"));
-    operations.div_ceil(LENGTH as u32)
+    let operations = match std::env::var_os("ZC_STRESS") {
+        Some(_) => 1_000_000,
+        None => 100_000,
+    };
+    operations / LENGTH as u32
 }
 
 /// Operations in one sequence.

@@ -25,6 +25,7 @@ mod edge;
 mod lock;
 #[cfg(not(zc_loom))]
 mod park;
+mod statics;
 
 #[cfg(zc_loom)]
 #[path = "loom.rs"]
@@ -43,6 +44,7 @@ pub use imp::{Parker, Unparker};
 pub use lock::{Condvar, Mutex, MutexGuard};
 #[cfg(not(zc_loom))]
 pub use park::{Parker, Unparker};
+pub(crate) use statics::{per_process, per_thread};
 
 pub mod unmodelled {
     //! Plain `std` atomics in every build, for statistics that synchronise nothing: they can be
