@@ -33,6 +33,12 @@ pub enum Unit {
         /// Bytes that one operation moves.
         bytes: u64,
     },
+    /// How often something happens in one operation; lower is better. The work gives the count in
+    /// place of a time, as so many nanoseconds.
+    PerOp {
+        /// What is counted, and per what.
+        what: &'static str,
+    },
     /// 10^6 steps a second, where one operation is this many (one by each thread, say); higher is
     /// better.
     MillionsPerSecond {
@@ -385,6 +391,7 @@ impl Unit {
         match self {
             Self::NsPerOp => seconds * 1e9 / ops as f64,
             Self::GigabytesPerSecond { bytes } => (ops * bytes) as f64 / seconds / 1e9,
+            Self::PerOp { .. } => elapsed.as_nanos() as f64 / ops as f64,
             Self::MillionsPerSecond { steps } => (ops * steps) as f64 / seconds / 1e6,
             Self::Latency { .. } => seconds * 1e9,
         }
@@ -393,6 +400,7 @@ impl Unit {
     fn name(self) -> &'static str {
         match self {
             Self::NsPerOp => "ns/op",
+            Self::PerOp { what } => what,
             Self::GigabytesPerSecond { .. } => "GB/s",
             Self::MillionsPerSecond { .. } => "M/s",
             Self::Latency { .. } => "ns",
@@ -401,7 +409,7 @@ impl Unit {
 
     fn better(self) -> &'static str {
         match self {
-            Self::NsPerOp | Self::Latency { .. } => "lower",
+            Self::NsPerOp | Self::PerOp { .. } | Self::Latency { .. } => "lower",
             Self::GigabytesPerSecond { .. } | Self::MillionsPerSecond { .. } => "higher",
         }
     }
