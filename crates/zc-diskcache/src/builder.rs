@@ -1,16 +1,17 @@
 //! Opening a cache.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use zc_core::sync::atomic::{AtomicBool, AtomicU64};
 use zc_core::sync::{Condvar, Mutex, seeded};
 
 use crate::cache::RawDiskCache;
+use crate::counters::Counters;
 use crate::error::{CacheError, CacheErrorKind};
 use crate::evict::{Eviction, Marker, Policy};
 use crate::fetch::flight::Flights;
+use crate::index::orphans::Orphans;
 use crate::index::slot::{Slab, VERIFIED};
 use crate::index::table::Table;
 use crate::io::create;
@@ -22,7 +23,7 @@ use crate::log::layout::Layout;
 use crate::log::recover::{Recovered, recover};
 use crate::runtime;
 use crate::shared::{Options, Shared};
-use crate::stats::{Count, Counters};
+use crate::stats::Count;
 use crate::ttl;
 use crate::write::writer::Writer;
 use crate::zero_copy::{ZeroCopyConfig, ZeroCopyManager};
@@ -238,6 +239,7 @@ impl CacheBuilder {
             },
             table: Table::new(layout.slots as usize),
             slots: Slab::new(layout.slots as usize),
+            orphans: Orphans::new(),
             marker: Marker::new(self.eviction),
             writer: Mutex::new(empty_writer(&layout, policy, session.number)),
             room: Condvar::new(),
@@ -254,7 +256,7 @@ impl CacheBuilder {
         if shared.can_lend && may_be_lent && !seeded("cache.trust_free_blocks") {
             shared.writer.lock().suspect_free_blocks(&shared);
         }
-        Ok(RawDiskCache::from_shared(Arc::new(shared)))
+        Ok(RawDiskCache::from_shared(shared))
     }
 
     /// The file, its header, and whether one copy of the header wants writing again.

@@ -103,6 +103,8 @@ mod builder;
 #[cfg(not(any(zc_loom, zc_shuttle)))]
 mod cache;
 #[cfg(not(any(zc_loom, zc_shuttle)))]
+mod counters;
+#[cfg(not(any(zc_loom, zc_shuttle)))]
 mod error;
 #[cfg(not(any(zc_loom, zc_shuttle)))]
 mod evict;
@@ -118,8 +120,11 @@ pub mod inspect;
 mod io;
 #[cfg(not(any(zc_loom, zc_shuttle)))]
 mod log;
+mod prefetch;
 #[cfg(not(any(zc_loom, zc_shuttle)))]
 mod read;
+#[cfg(not(any(zc_loom, zc_shuttle)))]
+mod root;
 #[cfg(not(any(zc_loom, zc_shuttle)))]
 mod runtime;
 #[cfg(not(any(zc_loom, zc_shuttle)))]

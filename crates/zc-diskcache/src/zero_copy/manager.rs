@@ -3,7 +3,7 @@
 use zc_core::sync::atomic::{AtomicUsize, Ordering};
 
 use super::stats::ZeroCopyStats;
-use crate::stats::Counters;
+use crate::counters::Counters;
 
 /// How a cache reads and sends without copying.
 #[derive(Clone, Debug, PartialEq, Eq)]
