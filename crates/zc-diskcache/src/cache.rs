@@ -1,6 +1,9 @@
 //! The cache, as programs use it.
 
+mod entry;
 mod sends;
+
+pub use self::entry::Entry;
 
 use std::fmt;
 use std::future::poll_fn;

@@ -141,7 +141,7 @@ pub mod zero_copy;
 #[cfg(not(any(zc_loom, zc_shuttle)))]
 pub use self::{
     builder::{CacheBuilder, IoBackend, SyncPolicy, Verify},
-    cache::RawDiskCache,
+    cache::{Entry, RawDiskCache},
     error::{CacheError, CacheErrorKind},
     evict::Eviction,
     fetch::FetchError,

@@ -69,6 +69,13 @@ impl PinWord {
         false
     }
 
+    /// Adds another pin to one that is held, whatever became of the slot since.
+    #[inline]
+    pub fn pin_again(&self) {
+        let before = self.0.fetch_add(1, Ordering::Relaxed);
+        debug_assert!(before & PINS != 0, "there was no pin to begin with");
+    }
+
     /// Gives a pin back. Whether it was the last one of an orphan: then
     /// [`Orphans::leave`](super::orphans::Orphans::leave) is to be told; else the slot must not be
     /// touched again.

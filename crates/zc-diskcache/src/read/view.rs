@@ -177,6 +177,14 @@ impl Object {
     }
 }
 
+impl Clone for Object {
+    /// Another pin.
+    fn clone(&self) -> Self {
+        self.slot().pin.pin_again();
+        Self { ..*self }
+    }
+}
+
 impl Drop for Object {
     #[inline]
     fn drop(&mut self) {
