@@ -145,7 +145,8 @@ pub use self::{
     error::{CacheError, CacheErrorKind},
     evict::Eviction,
     fetch::FetchError,
+    fetch::admission::Admission,
     stats::CacheStats,
     write::in_place::ObjectWriter,
-    zero_copy::{ZeroCopyConfig, ZeroCopyManager, ZeroCopyStats},
+    zero_copy::{AdaptiveThreshold, ZeroCopyConfig, ZeroCopyManager, ZeroCopyStats},
 };

@@ -17,12 +17,14 @@ use crate::builder::{SyncPolicy, Verify};
 use crate::counters::Counters;
 use crate::error::{CacheError, CacheErrorKind};
 use crate::evict::Marker;
+use crate::fetch::admission::Doorkeeper;
 use crate::fetch::flight::Flights;
 use crate::index::orphans::Orphans;
 use crate::index::slot::Slab;
 use crate::index::table::Table;
 use crate::io::file::CacheFile;
 use crate::io::map::Map;
+use crate::io::ring::Ring;
 use crate::log::layout::{Layout, MAX_KEY};
 use crate::stats::{COUNTS, Count};
 use crate::write::writer::Writer;
@@ -51,6 +53,10 @@ pub(crate) struct Shared {
     pub(crate) can_lend: bool,
     pub(crate) session: u64,
     pub(crate) flights: Flights,
+    /// `None`: everything that is fetched is kept.
+    pub(crate) admission: Option<Doorkeeper>,
+    /// For cold reads; `None`: `pread`.
+    pub(crate) ring: Option<Ring>,
     pub(crate) counters: Counters<COUNTS>,
     pub(crate) zero_copy: ZeroCopyManager,
 }

@@ -365,11 +365,11 @@ fn a_client_that_reads_nothing_is_cut_off_and_its_extent_is_free_again() {
 fn every_primitive_sends_the_same() {
     for config in [
         ZeroCopyConfig {
-            sendfile_max: usize::MAX,
+            sendfile_max: Some(usize::MAX),
             ..ZeroCopyConfig::default()
         },
         ZeroCopyConfig {
-            sendfile_max: 0,
+            sendfile_max: Some(0),
             ..ZeroCopyConfig::default()
         },
         ZeroCopyConfig {

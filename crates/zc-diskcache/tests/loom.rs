@@ -81,6 +81,37 @@ fn unpin_then_reclaim() {
     });
 }
 
+/// cache.unpin: a pin added to one that is held (a clone of an entry) keeps the extent as well,
+/// although the slot is dead by then.
+#[test]
+fn a_second_pin_outlives_the_first() {
+    model(|| {
+        let extent = Arc::new(Extent {
+            pin: PinWord::new(),
+            bytes: UnsafeCell::new(1),
+        });
+        extent.pin.publish();
+        assert!(extent.pin.try_pin());
+        let holder = {
+            let extent = Arc::clone(&extent);
+            thread::spawn(move || {
+                extent.pin.pin_again();
+                assert!(!extent.pin.unpin(), "no orphan");
+                // SAFETY: pinned still.
+                let bytes = extent.bytes.with(|bytes| unsafe { *bytes });
+                assert!(!extent.pin.unpin(), "no orphan");
+                bytes
+            })
+        };
+        extent.pin.unlink();
+        if extent.pin.try_reclaim() {
+            // SAFETY: reclaimed, so it is ours alone.
+            extent.bytes.with_mut(|bytes| unsafe { *bytes = 2 });
+        }
+        assert_eq!(holder.join().unwrap(), 1);
+    });
+}
+
 /// A table over slots that hold one number as their key.
 struct Index {
     table: Table,

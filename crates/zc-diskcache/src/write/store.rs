@@ -187,6 +187,11 @@ impl Reservation {
             let _ = writer.take_out(shared, old, Leave::Replaced);
         }
         writer.busy -= 1;
+        if shared.zero_copy.is_adaptive() {
+            writer.bury_all(shared);
+            let budget = shared.options.pinned_budget;
+            shared.zero_copy.adapt(writer.dead_blocks, budget);
+        }
         drop(writer);
         shared.room.notify_all();
         shared.count(Count::Stores, 1);
