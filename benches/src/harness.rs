@@ -1,12 +1,14 @@
 //! Runs cells: warms up, finds how many operations fill a repetition, interleaves, checks.
 
 use std::collections::BTreeMap;
+use std::os::unix::process::CommandExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
+use crate::args::{Args, Mode, RESUME};
 use crate::results::{Figures, Measured, Result as CellResult, Results};
 use crate::{machine, table};
 
@@ -16,8 +18,10 @@ pub type Work = Arc<dyn Fn(u64) -> Result<Duration, String> + Send + Sync>;
 
 /// Repetitions of each contestant. Odd, so that the median is one of them.
 const REPETITIONS: usize = 9;
-/// A repetition that takes longer has hung.
-const HUNG: Duration = Duration::from_secs(60);
+/// A measured repetition, of which the target is a fraction of a second, has hung if it takes longer.
+const HUNG: Duration = Duration::from_secs(10);
+/// The same in the smoke run, which may be a debug build on a busy machine.
+const HUNG_IN_SMOKE: Duration = Duration::from_secs(60);
 
 /// What a figure counts.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -29,20 +33,24 @@ pub enum Unit {
         /// Bytes that one operation moves.
         bytes: u64,
     },
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mode {
-    Full,
-    Quick,
-    Smoke,
+    /// 10^6 steps a second, where one operation is this many (one by each thread, say); higher is
+    /// better.
+    MillionsPerSecond {
+        /// Steps that one operation takes.
+        steps: u64,
+    },
+    /// The work gives back a latency itself, a percentile of this many operations, instead of the
+    /// time they took; nanoseconds, lower is better.
+    Latency {
+        /// Operations of a measured repetition.
+        ops: u64,
+    },
 }
 
 /// One bench: its name, how it was asked to run, and what it has found so far.
 #[derive(Debug)]
 pub struct Bench {
-    mode: Mode,
-    filter: Option<String>,
+    args: Args,
     cells: usize,
     failed: usize,
     results: Results,
@@ -61,30 +69,22 @@ pub struct Cell<'b> {
 }
 
 impl Bench {
-    /// Runs the bench `name` as the command line says: `--test` (also without the `--bench` that
-    /// cargo passes), `--quick`, and a word that the cells' names must contain.
+    /// Runs the bench `name` as the command line says: `--list`, `--test` (also without the `--bench`
+    /// that cargo passes), `--quick`, and words that the cells' names must contain.
     pub fn main(name: &str, cells: impl FnOnce(&mut Self)) -> ExitCode {
-        let args: Vec<String> = std::env::args().skip(1).collect();
-        let has = |flag: &str| args.iter().any(|a| a == flag);
-        let mode = if has("--test") || !has("--bench") {
-            Mode::Smoke
-        } else if has("--quick") {
-            Mode::Quick
-        } else {
-            Mode::Full
-        };
+        let args = Args::parse(std::env::args().skip(1));
+        let done = args.resume.as_deref().and_then(Results::resume);
         let mut bench = Self {
-            mode,
-            filter: args.iter().find(|a| !a.starts_with("--")).cloned(),
             cells: 0,
             failed: 0,
-            results: Results {
+            results: done.unwrap_or_else(|| Results {
                 bench: name.to_owned(),
                 machine: machine::describe(),
                 date: machine::today(),
-                quick: mode == Mode::Quick,
+                quick: args.mode == Mode::Quick,
                 cells: Vec::new(),
-            },
+            }),
+            args,
         };
         cells(&mut bench);
         bench.finish()
@@ -105,16 +105,35 @@ impl Bench {
         }
     }
 
+    /// Goes on with the next cell in a new image of this process: the threads of a peer that hung,
+    /// which might spin, end with the old one.
+    fn start_over(&self) {
+        let resume = self.results.keep().map(|kept| format!("{RESUME}{kept}"));
+        let args = std::env::args().skip(1).filter(|a| !a.starts_with(RESUME));
+        let error = match (std::env::current_exe(), resume) {
+            (Ok(program), Ok(resume)) => Command::new(program).args(args).arg(resume).exec(),
+            (Err(error), _) | (_, Err(error)) => error,
+        };
+        table::line(&format!(
+            "the hung threads stay, and disturb the rest: {error}"
+        ));
+    }
+
     fn finish(self) -> ExitCode {
-        if self.mode == Mode::Smoke {
-            table::line(&format!("smoke: {} cells checked", self.cells));
-        } else if self.filter.is_none() {
-            match self.results.write() {
-                Ok(path) => table::line(&format!("written to {}", path.display())),
-                Err(why) => {
-                    table::line(&format!("{}: {why}", self.results.bench));
-                    return ExitCode::FAILURE;
-                }
+        let name = self.results.bench.clone();
+        let written = match self.args.mode {
+            Mode::List => return ExitCode::SUCCESS,
+            Mode::Smoke => Ok(format!("smoke: {} cells checked", self.cells)),
+            Mode::Quick | Mode::Full if self.cells == 0 => Ok(format!(
+                "{name}: no cell is called that; `--list` shows them"
+            )),
+            Mode::Quick | Mode::Full => self.results.write(self.args.filtered()),
+        };
+        match written {
+            Ok(line) => table::line(&line),
+            Err(why) => {
+                table::line(&format!("{name}: {why}"));
+                return ExitCode::FAILURE;
             }
         }
         if self.failed == 0 {
@@ -166,12 +185,11 @@ impl Cell<'_> {
 
     /// Runs the cell.
     pub fn run(self) {
-        let wanted = self
-            .bench
-            .filter
-            .as_ref()
-            .is_none_or(|f| self.name.contains(f));
-        if !wanted {
+        if !self.bench.args.wants(&self.name) || self.bench.results.has(&self.name) {
+            return;
+        }
+        if self.bench.args.mode == Mode::List {
+            table::line(&format!("{}: {}", self.bench.results.bench, self.name));
             return;
         }
         let mut field: Vec<Contestant> = Vec::new();
@@ -190,7 +208,7 @@ impl Cell<'_> {
                 .iter()
                 .map(|w| Contestant::new("limit", w, self.smoke)),
         );
-        race(&mut field, self.bench.mode, self.unit);
+        race(&mut field, self.bench.args.mode, self.unit);
         let mut by_name: BTreeMap<String, Measured> = field
             .into_iter()
             .map(|c| (c.name.clone(), c.measured()))
@@ -213,7 +231,7 @@ impl Cell<'_> {
             table::line(&format!("{}: ours failed: {why}", result.cell));
             self.bench.failed += 1;
         }
-        if self.bench.mode != Mode::Smoke {
+        if self.bench.args.mode != Mode::Smoke {
             if self.bench.results.cells.is_empty() {
                 table::head(&self.bench.results);
             }
@@ -223,7 +241,13 @@ impl Cell<'_> {
                 table::line(&format!("{}: {name}: {why}", result.cell));
             }
         }
+        let hung = result
+            .failed_peers()
+            .any(|(_, why)| why.starts_with("hung"));
         self.bench.results.cells.push(result);
+        if hung && self.bench.args.mode != Mode::Smoke {
+            self.bench.start_over();
+        }
     }
 }
 
@@ -239,6 +263,7 @@ struct Contestant {
     name: String,
     work: Work,
     ops: u64,
+    patience: Duration,
     figures: Vec<f64>,
     failure: Option<String>,
 }
@@ -249,6 +274,7 @@ impl Contestant {
             name: name.to_owned(),
             work: Arc::clone(work),
             ops,
+            patience: HUNG,
             figures: Vec::new(),
             failure: None,
         }
@@ -259,7 +285,7 @@ impl Contestant {
         if self.failure.is_some() {
             return None;
         }
-        match run_apart(&self.work, self.ops) {
+        match run_apart(&self.work, self.ops, self.patience) {
             Ok(elapsed) => Some(elapsed),
             Err(why) => {
                 self.failure = Some(why);
@@ -291,13 +317,15 @@ impl Contestant {
 
 fn race(field: &mut [Contestant], mode: Mode, unit: Unit) {
     let (repetitions, target) = match mode {
-        Mode::Smoke => (1, None),
+        Mode::Smoke | Mode::List => (1, None),
         Mode::Quick => (REPETITIONS, Some(Duration::from_millis(20))),
         Mode::Full => (REPETITIONS, Some(Duration::from_millis(200))),
     };
     for contestant in &mut *field {
-        if let Some(target) = target {
-            contestant.calibrate(target);
+        match (target, unit) {
+            (Some(_), Unit::Latency { ops }) => contestant.ops = ops,
+            (Some(target), _) => contestant.calibrate(target),
+            (None, _) => contestant.patience = HUNG_IN_SMOKE,
         }
     }
     for repetition in 0..repetitions {
@@ -314,7 +342,7 @@ fn race(field: &mut [Contestant], mode: Mode, unit: Unit) {
 }
 
 /// Runs the work on a thread of its own, so that one that hangs does not hang the bench.
-fn run_apart(work: &Work, ops: u64) -> Result<Duration, String> {
+fn run_apart(work: &Work, ops: u64, patience: Duration) -> Result<Duration, String> {
     let work = Arc::clone(work);
     let (send, receive) = channel();
     let thread = std::thread::spawn(move || {
@@ -323,14 +351,14 @@ fn run_apart(work: &Work, ops: u64) -> Result<Duration, String> {
         // Nobody listens any more where the time ran out.
         let _ = send.send(result);
     });
-    match receive.recv_timeout(HUNG) {
+    match receive.recv_timeout(patience) {
         Ok(result) => {
             thread
                 .join()
                 .map_err(|_| "the thread panicked".to_owned())?;
             result
         }
-        Err(_) => Err(format!("hung: no end after {} s", HUNG.as_secs())),
+        Err(_) => Err(format!("hung: no end after {} s", patience.as_secs())),
     }
 }
 
@@ -357,6 +385,8 @@ impl Unit {
         match self {
             Self::NsPerOp => seconds * 1e9 / ops as f64,
             Self::GigabytesPerSecond { bytes } => (ops * bytes) as f64 / seconds / 1e9,
+            Self::MillionsPerSecond { steps } => (ops * steps) as f64 / seconds / 1e6,
+            Self::Latency { .. } => seconds * 1e9,
         }
     }
 
@@ -364,13 +394,15 @@ impl Unit {
         match self {
             Self::NsPerOp => "ns/op",
             Self::GigabytesPerSecond { .. } => "GB/s",
+            Self::MillionsPerSecond { .. } => "M/s",
+            Self::Latency { .. } => "ns",
         }
     }
 
     fn better(self) -> &'static str {
         match self {
-            Self::NsPerOp => "lower",
-            Self::GigabytesPerSecond { .. } => "higher",
+            Self::NsPerOp | Self::Latency { .. } => "lower",
+            Self::GigabytesPerSecond { .. } | Self::MillionsPerSecond { .. } => "higher",
         }
     }
 }

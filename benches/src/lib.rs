@@ -10,11 +10,14 @@
 //! |---|---|
 //! | `cargo xtask bench NAME` | measures |
 //! | `cargo xtask bench NAME --quick` | measures in shorter repetitions |
+//! | `cargo xtask bench NAME WORD…` | measures the cells whose names contain every word |
+//! | `cargo xtask bench NAME --list` | prints the names of the cells |
 //! | `cargo bench -p zc-benches -- --test` | each cell once, for `ci` |
 //! | `cargo xtask bench --report` | writes `docs/performance.md` from the committed results |
 
 #![forbid(unsafe_code)]
 
+mod args;
 mod harness;
 mod machine;
 pub mod plot;

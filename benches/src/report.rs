@@ -6,7 +6,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::plot;
 use crate::results::{Measured, Result as Cell, Results, root};
@@ -23,32 +23,66 @@ pub fn page() -> PathBuf {
     root().join("docs/performance.md")
 }
 
-/// Gathers `target/xtask/bench/*.json` into the file that is committed.
+/// Puts the results of the last runs in their place in the committed file; what was not run again
+/// stays. `folders` are other checkouts on this machine whose results count as well, the later
+/// before the earlier.
 ///
 /// # Errors
-/// When there is none, one was a quick run, or they come from different machines.
-pub fn collect() -> Result<String, String> {
-    let folder = root().join("target/xtask/bench");
-    let entries = fs::read_dir(&folder);
-    let entries = entries.map_err(|e| format!("{}: {e}; run the benches", folder.display()))?;
-    let mut all = Vec::new();
-    for entry in entries {
-        let path = entry.map_err(|e| e.to_string())?.path();
-        let text = fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
-        let one: Results =
-            serde_json::from_str(&text).map_err(|e| format!("{}: {e}", path.display()))?;
-        all.push(one);
+/// When there is none, or the file would then hold results of different machines.
+pub fn collect(folders: &[PathBuf]) -> Result<String, String> {
+    let mut all = if committed().exists() {
+        read()?
+    } else {
+        Vec::new()
+    };
+    let mut notes = String::new();
+    let mut taken = 0;
+    for checkout in std::iter::once(&root()).chain(folders) {
+        for one in of_checkout(checkout)? {
+            if one.quick {
+                // Writing into a String cannot fail.
+                let _ = writeln!(notes, "{}: a quick run, left out", one.bench);
+                continue;
+            }
+            taken += 1;
+            all.retain(|r| r.bench != one.bench);
+            all.push(one);
+        }
+    }
+    if taken == 0 {
+        return Err(format!(
+            "{notes}there are no results to collect; run the benches"
+        ));
     }
     all.sort_by(|a, b| a.bench.cmp(&b.bench));
     publishable(&all)?;
     let mut text = serde_json::to_string_pretty(&all).map_err(|e| e.to_string())?;
     text.push('\n');
     fs::write(committed(), text).map_err(|e| e.to_string())?;
+    let path = committed();
     Ok(format!(
-        "{} benches in {}",
+        "{notes}{taken} of {} benches are new in {}",
         all.len(),
-        committed().display()
+        path.display()
     ))
+}
+
+/// What the benches wrote in one checkout, in order of their names.
+fn of_checkout(checkout: &Path) -> Result<Vec<Results>, String> {
+    let folder = checkout.join("target/xtask/bench");
+    let mut all = Vec::new();
+    if !folder.is_dir() {
+        return Ok(all);
+    }
+    let broken = |path: &Path, e: &dyn std::fmt::Display| format!("{}: {e}", path.display());
+    for entry in fs::read_dir(&folder).map_err(|e| broken(&folder, &e))? {
+        let path = entry.map_err(|e| broken(&folder, &e))?.path();
+        let text = fs::read_to_string(&path).map_err(|e| broken(&path, &e))?;
+        let one: Results = serde_json::from_str(&text).map_err(|e| broken(&path, &e))?;
+        all.push(one);
+    }
+    all.sort_by(|a, b| a.bench.cmp(&b.bench));
+    Ok(all)
 }
 
 fn publishable(all: &[Results]) -> Result<(), String> {

@@ -77,6 +77,29 @@ impl Figures {
     }
 }
 
+impl Results {
+    /// Whether the cell `name` is among them.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.cells.iter().any(|c| c.cell == name)
+    }
+
+    /// Writes them where [`resume`](Self::resume) finds them, and says where that is.
+    pub(crate) fn keep(&self) -> io::Result<String> {
+        let name = format!("zcbuf-bench-{}.json", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        fs::write(&path, serde_json::to_vec(self)?)?;
+        Ok(path.to_string_lossy().into_owned())
+    }
+
+    /// Reads, and removes, what [`keep`](Self::keep) wrote.
+    pub(crate) fn resume(path: &str) -> Option<Self> {
+        let results = serde_json::from_slice(&fs::read(path).ok()?).ok();
+        fs::remove_file(path).ok()?;
+        results
+    }
+}
+
 impl Measured {
     /// The median, if there are figures.
     #[must_use]
@@ -126,18 +149,51 @@ impl Result {
 }
 
 impl Results {
-    /// Writes the file, and gives its path.
+    /// Writes the file, and gives a line about it. A run of `some` cells only keeps what an earlier
+    /// run of the same kind found in the others.
     ///
     /// # Errors
-    /// When it cannot be written.
-    pub fn write(&self) -> io::Result<PathBuf> {
+    /// When it cannot be written, or a run of some cells meets results that it does not fit.
+    pub fn write(mut self, some: bool) -> io::Result<String> {
         let folder = root().join("target/xtask/bench");
         fs::create_dir_all(&folder)?;
         let path = folder.join(format!("{}.json", self.bench));
-        let mut text = serde_json::to_string_pretty(self).map_err(io::Error::other)?;
+        let mut kept = 0;
+        if some && let Ok(text) = fs::read_to_string(&path) {
+            let older: Self = serde_json::from_str(&text).map_err(io::Error::other)?;
+            if (&older.machine, older.quick) != (&self.machine, self.quick) {
+                let why = "not written: the results there come from another kind of run";
+                return Ok(format!("{why} ({})", path.display()));
+            }
+            kept = self.fill_from(older);
+        }
+        let mut text = serde_json::to_string_pretty(&self).map_err(io::Error::other)?;
         text.push('\n');
         fs::write(&path, text)?;
-        Ok(path)
+        let kept = if kept > 0 {
+            format!(", where {kept} cells stay as they were")
+        } else {
+            String::new()
+        };
+        Ok(format!("written to {}{kept}", path.display()))
+    }
+
+    /// Takes the cells that this run has not over from `older`, in whose order they come out; gives
+    /// their number.
+    fn fill_from(&mut self, older: Self) -> usize {
+        let mut fresh = std::mem::take(&mut self.cells);
+        let mut kept = 0;
+        for old in older.cells {
+            match fresh.iter().position(|f| f.cell == old.cell) {
+                Some(at) => self.cells.push(fresh.remove(at)),
+                None => {
+                    kept += 1;
+                    self.cells.push(old);
+                }
+            }
+        }
+        self.cells.extend(fresh);
+        kept
     }
 }
 
@@ -180,6 +236,26 @@ mod tests {
             .remove(0);
         cell.better = "higher".to_owned();
         assert_eq!(cell.ratio_to(4.0), Some(0.5));
+    }
+
+    #[test]
+    fn a_run_of_some_cells_replaces_those_and_keeps_the_rest_in_order() {
+        let named = |names: &[&str], goal: f64| {
+            let mut results = serde_json::from_str::<Results>(TEXT).unwrap();
+            let cell = results.cells.remove(0);
+            let cells = names.iter().map(|name| Result {
+                cell: (*name).to_owned(),
+                goal: Some(goal),
+                ..cell.clone()
+            });
+            results.cells = cells.collect();
+            results
+        };
+        let mut fresh = named(&["d", "b"], 2.0);
+        assert_eq!(fresh.fill_from(named(&["a", "b", "c"], 1.0)), 2);
+        let seen = fresh.cells.iter().map(|c| (c.cell.as_str(), c.goal));
+        let seen: Vec<_> = seen.map(|(name, goal)| (name, goal.unwrap())).collect();
+        assert_eq!(seen, [("a", 1.0), ("b", 2.0), ("c", 1.0), ("d", 2.0)]);
     }
 
     #[test]

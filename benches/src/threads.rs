@@ -4,33 +4,38 @@ use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Runs every task on a thread of its own; they begin together. The time is that from the start
-/// to the end of the last one; the first error of any of them is the error.
+/// Runs every task on a thread of its own; they begin together. The time is that from the start of
+/// the first to the end of the last one, as their own clocks say: this thread may be late at both,
+/// where they take all processors. The first error of any of them is the error.
 ///
 /// # Errors
 /// What a task says, or that it panicked.
 pub fn together(tasks: Vec<Task<'_>>) -> Result<Duration, String> {
-    let start = Barrier::new(tasks.len() + 1);
+    let start = Barrier::new(tasks.len());
     thread::scope(|scope| {
         let start = &start;
-        let begin = |task: Task<'_>| {
+        let timed = |task: Task<'_>| {
             start.wait();
-            task()
+            let begin = Instant::now();
+            (task(), begin, Instant::now())
         };
         let threads: Vec<_> = tasks
             .into_iter()
-            .map(|task| scope.spawn(move || begin(task)))
+            .map(|task| scope.spawn(move || timed(task)))
             .collect();
-        start.wait();
-        let begin = Instant::now();
         let mut result = Ok(());
+        let mut span: Option<(Instant, Instant)> = None;
         for thread in threads {
-            let one = thread
-                .join()
-                .unwrap_or_else(|_| Err("a thread panicked".to_owned()));
-            result = result.and(one);
+            match thread.join() {
+                Ok((one, begin, end)) => {
+                    result = result.and(one);
+                    let (first, last) = span.unwrap_or((begin, end));
+                    span = Some((first.min(begin), last.max(end)));
+                }
+                Err(_) => result = result.and(Err("a thread panicked".to_owned())),
+            }
         }
-        result.map(|()| begin.elapsed())
+        result.map(|()| span.map_or(Duration::ZERO, |(begin, end)| end - begin))
     })
 }
 

@@ -6,6 +6,7 @@
 //! | `table` | the one table of steps: name, tier, what it needs, budget |
 //! | `step` | what a step is, and its four outcomes |
 //! | `tools` | the probes |
+//! | `out` | what it says, also to a reader that goes away |
 //! | `expect` | `expected-skips.toml` |
 //! | `run/` | runs steps under their budgets, kills what overruns, writes the report |
 //! | `lanes/` | what each step does |
@@ -15,7 +16,6 @@
 
 #![forbid(unsafe_code)]
 #![expect(
-    clippy::print_stdout,
     clippy::print_stderr,
     reason = "a command-line program talks to its user"
 )]
@@ -23,6 +23,7 @@
 mod cli;
 mod expect;
 mod lanes;
+mod out;
 mod run;
 mod setup;
 mod step;

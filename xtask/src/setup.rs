@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use crate::out::say;
 use crate::step::Step;
 use crate::tools::{self, Tool};
 
@@ -10,10 +11,10 @@ pub(crate) fn setup(check: bool) -> Result<bool, String> {
     let mut all = true;
     for tool in tools::ALL {
         match (tool.probe)() {
-            Ok(version) => println!("{:<10} {version}", tool.name),
+            Ok(version) => say!("{:<10} {version}", tool.name),
             Err(reason) if check || tool.get.is_empty() => {
                 all = false;
-                println!("{:<10} missing: {reason}", tool.name);
+                say!("{:<10} missing: {reason}", tool.name);
             }
             Err(_) => all &= install(tool)?,
         }
@@ -22,15 +23,15 @@ pub(crate) fn setup(check: bool) -> Result<bool, String> {
 }
 
 fn install(tool: &Tool) -> Result<bool, String> {
-    println!("{:<10} {}", tool.name, tool.get.join(" "));
+    say!("{:<10} {}", tool.name, tool.get.join(" "));
     let mut words = tool.get.iter();
     let program = words.next().ok_or("nothing to run")?;
     let status = Command::new(program).args(words).status();
     let status = status.map_err(|e| format!("{program}: {e}"))?;
     match (tool.probe)() {
-        Ok(version) => println!("{:<10} {version}", tool.name),
+        Ok(version) => say!("{:<10} {version}", tool.name),
         Err(reason) => {
-            println!("{:<10} still missing ({status}): {reason}", tool.name);
+            say!("{:<10} still missing ({status}): {reason}", tool.name);
             return Ok(false);
         }
     }
@@ -46,14 +47,14 @@ pub(crate) fn explain(steps: &[&Step]) {
                 continue;
             };
             complete = false;
-            println!("{}: unproved here: {}", step.name, step.proves);
-            println!("    because: {reason}");
+            say!("{}: unproved here: {}", step.name, step.proves);
+            say!("    because: {reason}");
             if !tool.get.is_empty() {
-                println!("    to have it: {}", tool.get.join(" "));
+                say!("    to have it: {}", tool.get.join(" "));
             }
         }
     }
     if complete {
-        println!("every step can run on this machine");
+        say!("every step can run on this machine");
     }
 }

@@ -81,6 +81,8 @@ pub(crate) struct Done {
     pub(crate) outcome: Outcome,
     pub(crate) commands: Vec<String>,
     pub(crate) output: String,
+    /// What it found, shown also when it passes.
+    pub(crate) found: String,
     pub(crate) tests: usize,
     pub(crate) wall: Duration,
     pub(crate) cpu: Duration,

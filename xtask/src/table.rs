@@ -1,9 +1,12 @@
 //! The one table of steps. Cheap ones first, so that a slip costs seconds; steps that share a
 //! build stand together.
 
-use crate::lanes::{checks, models, programs, sanitizers, seeds, suites};
+use crate::lanes::{
+    checks, coverage, edges, endurance, instructions, models, mutants, programs, sanitizers, seeds,
+    suites,
+};
 use crate::step::{Step, Tier};
-use crate::tools::{ASAN, BUILD_STD, CLIPPY, MIRI, RUSTFMT};
+use crate::tools::{ASAN, BUILD_STD, CLIPPY, LLVM_TOOLS, MIRI, MUTANTS, RUSTFMT, VALGRIND};
 
 pub(crate) static STEPS: &[Step] = &[
     Step {
@@ -125,6 +128,16 @@ pub(crate) static STEPS: &[Step] = &[
         tests: false,
         budget: 240,
         run: programs::demo_smoke,
+    },
+    Step {
+        name: "instructions",
+        lane: "instructions",
+        tier: Tier::Ci,
+        proves: "no hot path takes more instructions than is written down",
+        needs: &[&VALGRIND],
+        tests: true,
+        budget: 300,
+        run: instructions::instructions,
     },
     Step {
         name: "loom",
@@ -255,6 +268,56 @@ pub(crate) static STEPS: &[Step] = &[
         tests: true,
         budget: 3600,
         run: models::shuttle_deep,
+    },
+    Step {
+        name: "crash",
+        lane: "crash",
+        tier: Tier::Verify,
+        proves: "what a process left that was killed at any of thousands of moments is true",
+        needs: &[],
+        tests: true,
+        budget: 1500,
+        run: endurance::crash,
+    },
+    Step {
+        name: "stress",
+        lane: "stress",
+        tier: Tier::Verify,
+        proves: "the tests pass again and again on more threads than processors",
+        needs: &[],
+        tests: true,
+        budget: 1500,
+        run: endurance::stress,
+    },
+    Step {
+        name: "coverage",
+        lane: "coverage",
+        tier: Tier::Verify,
+        proves: "the tests run 95 % of the lines of the concurrent modules",
+        needs: &[&LLVM_TOOLS],
+        tests: true,
+        budget: 900,
+        run: coverage::coverage,
+    },
+    Step {
+        name: "mutants",
+        lane: "mutants",
+        tier: Tier::Verify,
+        proves: "90 % of what can be broken in core, ring and channel makes a test fail",
+        needs: &[&MUTANTS],
+        tests: true,
+        budget: 2400,
+        run: mutants::mutants,
+    },
+    Step {
+        name: "edges",
+        lane: "edges",
+        tier: Tier::Verify,
+        proves: "each named edge and step, taken out alone, makes some test fail",
+        needs: &[],
+        tests: true,
+        budget: 2400,
+        run: edges::edges,
     },
     Step {
         name: "msan",

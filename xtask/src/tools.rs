@@ -91,8 +91,82 @@ pub(crate) static ASAN: Tool = Tool {
     required: false,
 };
 
+pub(crate) static VALGRIND: Tool = Tool {
+    name: "valgrind",
+    probe: || version("valgrind", &["--version"]),
+    get: &["apt-get", "install", "-y", "valgrind"],
+    required: false,
+};
+
+pub(crate) static LLVM_TOOLS: Tool = Tool {
+    name: "llvm-tools",
+    probe: || llvm_tools().map(|t| format!("{} and {}", t.profdata, t.cov)),
+    get: &["rustup", "component", "add", "llvm-tools"],
+    required: false,
+};
+
+pub(crate) static MUTANTS: Tool = Tool {
+    name: "mutants",
+    probe: || version("cargo", &["mutants", "--version"]),
+    get: &["cargo", "install", "--locked", "cargo-mutants"],
+    required: false,
+};
+
+/// The programs that read the compiler's coverage.
+#[derive(Debug)]
+pub(crate) struct LlvmTools {
+    pub(crate) profdata: String,
+    pub(crate) cov: String,
+}
+
+/// Those of the component `llvm-tools`, else the system's of the compiler's LLVM version: older
+/// ones cannot read what it writes.
+pub(crate) fn llvm_tools() -> Result<LlvmTools, String> {
+    let libraries = PathBuf::from(output("rustc", &["--print", "target-libdir"])?);
+    let component = libraries.parent().map(|p| p.join("bin"));
+    let major = llvm_major()?;
+    let places = [
+        component
+            .map(|bin| ["llvm-profdata", "llvm-cov"].map(|n| bin.join(n).display().to_string())),
+        Some(["llvm-profdata", "llvm-cov"].map(|n| format!("{n}-{major}"))),
+    ];
+    for [profdata, cov] in places.into_iter().flatten() {
+        let works = |program: &str| output(program, &["--version"]).is_ok();
+        if works(&profdata) && works(&cov) {
+            return Ok(LlvmTools { profdata, cov });
+        }
+    }
+    Err(format!(
+        "neither the component llvm-tools nor llvm-cov-{major}"
+    ))
+}
+
+fn llvm_major() -> Result<String, String> {
+    let text = output("rustc", &["-vV"])?;
+    let line = text.lines().find_map(|l| l.strip_prefix("LLVM version: "));
+    let major = line.and_then(|v| v.split('.').next());
+    major
+        .map(str::to_owned)
+        .ok_or_else(|| "rustc -vV names no LLVM".into())
+}
+
+/// The compiler's version, as it says it.
+pub(crate) fn compiler() -> Result<String, String> {
+    version("rustc", &["--version"])
+}
+
 /// Every tool, in the order in which `setup` looks at them.
-pub(crate) static ALL: &[&Tool] = &[&RUSTFMT, &CLIPPY, &NEXTEST, &ASAN, &BUILD_STD, &MIRI];
+pub(crate) static ALL: &[&Tool] = &[
+    &RUSTFMT,
+    &CLIPPY,
+    &NEXTEST,
+    &ASAN,
+    &BUILD_STD,
+    &VALGRIND,
+    &LLVM_TOOLS,
+    &MUTANTS,
+    &MIRI,
+];
 
 /// The toolchain that can build an instrumented standard library.
 pub(crate) fn build_std_toolchain() -> Option<&'static str> {

@@ -6,16 +6,18 @@
     reason = "a command-line program"
 )]
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use zc_benches::report;
 
 fn main() -> ExitCode {
-    let collect = std::env::args().any(|a| a == "--collect");
-    let done = if collect {
-        report::collect()
-    } else {
-        report::publish()
+    let mut args = std::env::args_os().skip(1);
+    let done = match args.next() {
+        Some(what) if what == "--collect" => {
+            report::collect(&args.map(PathBuf::from).collect::<Vec<_>>())
+        }
+        _ => report::publish(),
     };
     match done {
         Ok(line) => {

@@ -9,12 +9,12 @@ use std::task::{Context, Poll};
 use std::vec;
 
 use pin_project_lite::pin_project;
-use zc_core::wait::{WaitStrategy, Waiter};
 
 use crate::error::{SendError, TryRecvError, TrySendError};
 use crate::receiver::Receiver;
 use crate::sender::Sender;
 use crate::shared::Shared;
+use crate::wait::{self, LazyWaiter};
 
 impl<T> Sender<T> {
     /// Sends all of `items`, waiting asynchronously for room as often as needed.
@@ -39,7 +39,7 @@ impl<T> Sender<T> {
     pub fn send_many(&self, items: impl IntoIterator<Item = T>) -> SendManyFuture<'_, T> {
         SendManyFuture {
             shared: &self.shared,
-            waiter: self.shared.senders.waiter(),
+            waiter: LazyWaiter::new(&self.shared.senders),
             items: owned(items),
         }
     }
@@ -54,15 +54,8 @@ impl<T> Sender<T> {
     ) -> Result<(), SendError<Vec<T>>> {
         let mut items = owned(items);
         let shared = &*self.shared;
-        let sent = shared
-            .senders
-            .block_until(WaitStrategy::default(), None, || {
-                let done = shared.poll_send_many(&mut items);
-                if done.is_none() {
-                    shared.nudge_receivers();
-                }
-                done
-            });
+        let look = || shared.poll_send_many(&mut items);
+        let sent = wait::block(&shared.senders, None, look, || shared.nudge_receivers());
         match sent {
             Some(Ok(())) => Ok(()),
             Some(Err(())) | None => Err(SendError(items.collect())),
@@ -98,21 +91,14 @@ impl<T> Receiver<T> {
     pub async fn recv_many(&self, into: &mut Vec<T>, max: usize) -> usize {
         let shared = &*self.shared;
         let received = || shared.poll_recv_many(into, max);
-        crate::wait::until(&shared.receivers, received, || shared.nudge_senders()).await
+        wait::until(&shared.receivers, received, || shared.nudge_senders()).await
     }
 
     /// As [`recv_many`](Self::recv_many), blocking the thread.
     pub fn recv_many_blocking(&self, into: &mut Vec<T>, max: usize) -> usize {
         let shared = &*self.shared;
-        let received = shared
-            .receivers
-            .block_until(WaitStrategy::default(), None, || {
-                let done = shared.poll_recv_many(into, max);
-                if done.is_none() {
-                    shared.nudge_senders();
-                }
-                done
-            });
+        let look = || shared.poll_recv_many(into, max);
+        let received = wait::block(&shared.receivers, None, look, || shared.nudge_senders());
         received.expect("a wait without deadline ends with a result")
     }
 
@@ -175,7 +161,7 @@ pin_project! {
         shared: &'a Shared<T>,
         // Ahead of the items, whose `Drop` is the user's: others must not wait for that.
         #[pin]
-        waiter: Waiter<'a>,
+        waiter: LazyWaiter<'a>,
         items: vec::IntoIter<T>,
     }
 }

@@ -158,6 +158,16 @@ impl<T> TrySendError<T> {
     }
 }
 
+impl TrySendError<()> {
+    /// The same refusal, with the value that was refused.
+    pub(crate) fn with<T>(self, value: T) -> TrySendError<T> {
+        match self {
+            Self::Full(()) => TrySendError::Full(value),
+            Self::Closed(()) => TrySendError::Closed(value),
+        }
+    }
+}
+
 impl<T> SendTimeoutError<T> {
     /// The value that was not sent.
     pub fn into_inner(self) -> T {

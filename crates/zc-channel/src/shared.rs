@@ -22,20 +22,20 @@
 //! permits (which see the closed flag in the word they change) that wake *all* receivers then: one
 //! of them may get the last item, and the others must learn that it was the last.
 
+mod receiving;
+mod sending;
+
 use std::fmt;
 use std::process::abort;
 use std::time::{Duration, Instant};
 
 use zc_core::sync::atomic::{AtomicUsize, Ordering};
 use zc_core::sync::seeded;
-use zc_core::wait::{WaitList, WaitStrategy};
+use zc_core::wait::WaitList;
 
 use crate::core::Stamped;
 use crate::drops::drop_each;
-use crate::error::{
-    CapacityError, ForceSendError, RecvTimeoutError, ReserveError, SendTimeoutError, TryRecvError,
-    TryReserveError, TrySendError,
-};
+use crate::error::CapacityError;
 
 pub(crate) struct Shared<T> {
     pub(crate) core: Stamped<T>,
@@ -68,198 +68,6 @@ impl<T> Shared<T> {
             sender_count: AtomicUsize::new(1),
             receiver_count: AtomicUsize::new(1),
         })
-    }
-
-    // ---- sending ----
-
-    #[inline]
-    pub(crate) fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
-        self.core.try_push(value)?;
-        self.published(1, false);
-        Ok(())
-    }
-
-    /// One look of a send that waits. `None`, and the value stays, if there is no room.
-    pub(crate) fn poll_send(&self, value: &mut Option<T>) -> Option<Result<(), T>> {
-        let unsent = value
-            .take()
-            .expect("a send is not polled again after it is done");
-        match self.try_send(unsent) {
-            Ok(()) => Some(Ok(())),
-            Err(TrySendError::Closed(unsent)) => Some(Err(unsent)),
-            Err(TrySendError::Full(unsent)) => {
-                *value = Some(unsent);
-                None
-            }
-        }
-    }
-
-    #[inline]
-    pub(crate) fn block_send(
-        &self,
-        value: T,
-        deadline: Option<Instant>,
-    ) -> Result<(), SendTimeoutError<T>> {
-        match self.try_send(value) {
-            Ok(()) => Ok(()),
-            Err(TrySendError::Closed(value)) => Err(SendTimeoutError::Closed(value)),
-            Err(TrySendError::Full(value)) => self.block_send_slow(value, deadline),
-        }
-    }
-
-    #[cold]
-    fn block_send_slow(
-        &self,
-        value: T,
-        deadline: Option<Instant>,
-    ) -> Result<(), SendTimeoutError<T>> {
-        let mut value = Some(value);
-        let sent = self
-            .senders
-            .block_until(WaitStrategy::default(), deadline, || {
-                let done = self.poll_send(&mut value);
-                if done.is_none() {
-                    self.nudge_receivers();
-                }
-                done
-            });
-        match sent {
-            Some(sent) => sent.map_err(SendTimeoutError::Closed),
-            None => Err(SendTimeoutError::Timeout(value.expect("not sent"))),
-        }
-    }
-
-    pub(crate) fn force_send(&self, value: T) -> Result<Option<T>, ForceSendError<T>> {
-        match self.core.force_push(value) {
-            Ok(forced) => {
-                self.published(1, forced.closed);
-                Ok(forced.oldest)
-            }
-            Err(error) => {
-                // It may have held the last permit for a moment.
-                if error.is_closed() {
-                    self.end_of_receives();
-                    self.watchers.notify_all();
-                }
-                Err(error)
-            }
-        }
-    }
-
-    /// Sends `value` with a permit, which is used up.
-    pub(crate) fn send_permitted(&self, value: T) {
-        // Without receivers it is dropped at once.
-        drop(self.try_send_permitted(value));
-    }
-
-    /// As [`send_permitted`](Self::send_permitted); the value comes back if no receiver is left.
-    pub(crate) fn try_send_permitted(&self, value: T) -> Result<(), T> {
-        let closed = self.core.push_permitted(value)?;
-        self.published(1, closed);
-        Ok(())
-    }
-
-    /// `count` items have become visible.
-    #[inline]
-    pub(crate) fn published(&self, count: usize, closed: bool) {
-        if closed && !seeded("channel.last_permit_use_wakes") {
-            self.end_of_receives();
-            self.watchers.notify_all();
-        } else if !seeded("channel.wake_receiver") {
-            self.receivers.notify_after_rmw(count);
-            self.streams.notify_after_rmw(usize::MAX);
-        }
-    }
-
-    // ---- reserving ----
-
-    /// One look of a wait for `count` permits. `None` if there is not room for all of them.
-    pub(crate) fn poll_reserve(&self, count: usize) -> Option<Result<(), ReserveError>> {
-        match self.core.try_reserve(count) {
-            Ok(()) => Some(Ok(())),
-            Err(TryReserveError::Full) => None,
-            Err(TryReserveError::Closed) => Some(Err(ReserveError::Closed)),
-            Err(TryReserveError::TooMany {
-                requested,
-                capacity,
-            }) => Some(Err(ReserveError::TooMany {
-                requested,
-                capacity,
-            })),
-        }
-    }
-
-    pub(crate) fn block_reserve(&self, count: usize) -> Result<(), ReserveError> {
-        // See the table above: several at once are waited for in a line of their own.
-        let line = if count == 1 {
-            &self.senders
-        } else {
-            &self.watchers
-        };
-        let granted = line.block_until(WaitStrategy::default(), None, || {
-            let done = self.poll_reserve(count);
-            if done.is_none() {
-                self.nudge_receivers();
-            }
-            done
-        });
-        granted.expect("a wait without deadline ends with a result")
-    }
-
-    // ---- receiving ----
-
-    #[inline]
-    pub(crate) fn try_recv(&self) -> Result<T, TryRecvError> {
-        let item = self.core.try_pop()?;
-        self.freed(1);
-        Ok(item)
-    }
-
-    /// One look of a receive that waits: `Some(None)` at the end, `None` if there is nothing yet.
-    pub(crate) fn poll_recv(&self) -> Option<Option<T>> {
-        match self.try_recv() {
-            Ok(item) => Some(Some(item)),
-            Err(TryRecvError::Closed) => Some(None),
-            Err(TryRecvError::Empty) => None,
-        }
-    }
-
-    #[inline]
-    pub(crate) fn block_recv(&self, deadline: Option<Instant>) -> Result<T, RecvTimeoutError> {
-        match self.try_recv() {
-            Ok(item) => Ok(item),
-            Err(TryRecvError::Closed) => Err(RecvTimeoutError::Closed),
-            Err(TryRecvError::Empty) => self.block_recv_slow(deadline),
-        }
-    }
-
-    #[cold]
-    fn block_recv_slow(&self, deadline: Option<Instant>) -> Result<T, RecvTimeoutError> {
-        let received = self
-            .receivers
-            .block_until(WaitStrategy::default(), deadline, || {
-                let done = self.poll_recv();
-                if done.is_none() {
-                    self.nudge_senders();
-                }
-                done
-            });
-        match received {
-            Some(Some(item)) => Ok(item),
-            Some(None) => Err(RecvTimeoutError::Closed),
-            None => Err(RecvTimeoutError::Timeout),
-        }
-    }
-
-    /// Room for `count` items has become free.
-    #[inline]
-    pub(crate) fn freed(&self, count: usize) {
-        if !seeded("channel.wake_sender") {
-            self.senders.notify_after_rmw(count);
-        }
-        if !seeded("channel.wake_watchers") {
-            self.watchers.notify_after_rmw(usize::MAX);
-        }
     }
 
     // ---- about to sleep ----

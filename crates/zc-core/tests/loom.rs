@@ -378,3 +378,184 @@ fn the_main_thread_is_woken_when_it_parks() {
         putter.join().unwrap();
     });
 }
+
+// ---- the modes of the waiter list --------------------------------------------------------------
+// loom has no asymmetric barrier: both of its sides are full ones here, and what is shown is that
+// each side has one wherever the modes may lead.
+
+fn relaxed_things() -> Arc<Things> {
+    let things = Things {
+        ready: AtomicUsize::new(0),
+        list: WaitList::with_patience(1),
+    };
+    // Nobody waits: from here on the list is relaxed.
+    things.list.notify(1);
+    Arc::new(things)
+}
+
+#[test]
+fn the_first_waiter_of_a_relaxed_list_is_woken() {
+    model(|| {
+        let things = relaxed_things();
+        let other = things.clone();
+        let waiter = thread::spawn(move || other.take_blocking());
+        things.ready.store(1, Release);
+        things.list.notify(1);
+        waiter.join().unwrap();
+    });
+}
+
+#[test]
+fn a_relaxed_list_wakes_the_main_thread_too() {
+    model(|| {
+        let things = relaxed_things();
+        let other = things.clone();
+        let putter = thread::spawn(move || {
+            other.ready.store(1, Release);
+            other.list.notify(1);
+        });
+        things.take_blocking();
+        putter.join().unwrap();
+    });
+}
+
+/// The list relaxes again while the second waiter comes.
+#[test]
+fn a_list_that_relaxes_again_wakes_the_next_waiter() {
+    model(|| {
+        let things = relaxed_things();
+        let other = things.clone();
+        let waiter = thread::spawn(move || {
+            other.take_blocking();
+            other.take_blocking();
+        });
+        things.put();
+        things.list.notify(1);
+        things.put();
+        waiter.join().unwrap();
+    });
+}
+
+// ---- the bias towards readers ------------------------------------------------------------------
+// In a model one counted read turns the bias on, so the second read of a buffer goes by a slot.
+
+fn biased_buffer() -> SharedBuffer<u8> {
+    let buffer = SharedBuffer::from_vec(vec![0, 0]);
+    drop(buffer.read().unwrap());
+    buffer
+}
+
+#[test]
+fn a_reader_by_slot_and_a_writer_exclude_each_other() {
+    model(|| {
+        let buffer = biased_buffer();
+        let writer = {
+            let buffer = buffer.clone();
+            thread::spawn(move || {
+                let mut guard = buffer.write().unwrap();
+                guard[0] = 1;
+                guard[1] = 1;
+            })
+        };
+        {
+            let guard = buffer.read().unwrap();
+            assert_eq!(guard[0], guard[1]);
+        }
+        writer.join().unwrap();
+    });
+}
+
+#[test]
+fn a_writer_and_a_spawned_reader_by_slot_exclude_each_other() {
+    model(|| {
+        let buffer = biased_buffer();
+        let reader = {
+            let buffer = buffer.clone();
+            thread::spawn(move || {
+                let guard = buffer.read().unwrap();
+                assert_eq!(guard[0], guard[1]);
+            })
+        };
+        {
+            let mut guard = buffer.write().unwrap();
+            guard[0] = 1;
+            guard[1] = 1;
+        }
+        reader.join().unwrap();
+    });
+}
+
+/// What the writer did is seen by the reader that turns the bias on again, and by one that enters
+/// by it on another thread and has met neither.
+#[test]
+fn the_bias_carries_the_last_write_to_other_threads() {
+    model(|| {
+        let buffer = SharedBuffer::from_vec(vec![0_u8]);
+        let (writing, reading) = (buffer.clone(), buffer.clone());
+        let writer = thread::spawn(move || writing.try_write().map(|mut guard| guard[0] = 1));
+        let reader = thread::spawn(move || reading.try_read().map(|guard| guard[0]));
+        if let Ok(guard) = buffer.try_read() {
+            assert!(guard[0] <= 1);
+        }
+        assert!(writer.join().is_ok() && reader.join().is_ok());
+    });
+}
+
+/// A writer that sleeps because of a reader with a slot is woken when that one leaves.
+#[test]
+fn a_writer_waits_for_a_reader_by_slot() {
+    model(|| {
+        let buffer = biased_buffer();
+        let guard = buffer.read().unwrap();
+        let writer = {
+            let buffer = buffer.clone();
+            thread::spawn(move || buffer.write().unwrap()[0] = 1)
+        };
+        assert_eq!(guard[0], 0);
+        drop(guard);
+        writer.join().unwrap();
+    });
+}
+
+/// As above, where the guard is dropped by another thread than the one whose slot it holds.
+#[test]
+fn a_guard_by_slot_may_be_dropped_elsewhere() {
+    model(|| {
+        let buffer = biased_buffer();
+        let guard = buffer.read_owned().unwrap();
+        let other = thread::spawn(move || drop(guard));
+        buffer.write().unwrap()[0] = 1;
+        other.join().unwrap();
+    });
+}
+
+/// A reader that stood back for a writer gets in although that writer gave up, and although the
+/// guard it waited for is never dropped.
+#[test]
+fn a_writer_that_gives_up_lets_the_readers_in() {
+    model(|| {
+        let buffer = SharedBuffer::from_vec(vec![0_u8]);
+        std::mem::forget(buffer.try_read().unwrap());
+        let reader = {
+            let buffer = buffer.clone();
+            thread::spawn(move || drop(buffer.read().unwrap()))
+        };
+        {
+            let mut given_up = pin!(buffer.write_async());
+            let mut cx = Context::from_waker(Waker::noop());
+            assert!(given_up.as_mut().poll(&mut cx).is_pending());
+        }
+        reader.join().unwrap();
+    });
+}
+
+#[test]
+fn try_write_is_refused_by_a_reader_with_a_slot_only() {
+    model(|| {
+        let buffer = biased_buffer();
+        let guard = buffer.read().unwrap();
+        assert!(buffer.try_write().is_err());
+        drop(guard);
+        assert!(buffer.try_write().is_ok());
+    });
+}

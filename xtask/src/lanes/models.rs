@@ -69,11 +69,10 @@ fn check(
     let mut names = Vec::new();
     let mut jobs = Vec::new();
     for program in build(job, checker)? {
-        let listed = job.run(&program.command().args(["--list", "--format=terse"]))?;
-        for test in listed.lines().filter_map(|l| l.strip_suffix(": test")) {
+        for test in program.list(job)? {
             let cmd = env
                 .iter()
-                .fold(program.test(test), |c, (k, v)| c.env(k, *v));
+                .fold(program.test(&test), |c, (k, v)| c.env(k, *v));
             names.push(format!("{} {test}", program.krate));
             jobs.push((cmd, limit));
         }
@@ -134,11 +133,32 @@ impl Program {
         })
     }
 
+    /// Every test program of `member`, its unit tests among them.
+    pub(crate) fn all(messages: &str, member: &Member) -> Vec<Self> {
+        let manifest = format!("/{}/Cargo.toml", member.name);
+        let programs = artifacts(messages, &manifest);
+        programs
+            .map(|(source, path)| Self {
+                krate: member.name.clone(),
+                file: source,
+                dir: member.dir.clone(),
+                path,
+            })
+            .collect()
+    }
+
     /// In the folder, and with the variable, that cargo gives to tests.
-    fn command(&self) -> Cmd {
+    pub(crate) fn command(&self) -> Cmd {
         Cmd::new(&self.path, &self.dir)
             .env("CARGO_MANIFEST_DIR", self.dir.to_string_lossy())
             .env("RUST_BACKTRACE", "1")
+    }
+
+    /// The names of its tests.
+    pub(crate) fn list(&self, job: &mut Job<'_>) -> Result<Vec<String>, Failure> {
+        let listed = job.run(&self.command().args(["--list", "--format=terse"]))?;
+        let names = listed.lines().filter_map(|l| l.strip_suffix(": test"));
+        Ok(names.map(str::to_owned).collect())
     }
 
     /// Runs one of its tests.
@@ -155,22 +175,39 @@ pub(crate) fn width() -> usize {
 /// The path of the test program `test` of the package whose manifest's path ends in `manifest`,
 /// out of cargo's messages.
 fn executable(messages: &str, manifest: &str, test: &str) -> Option<PathBuf> {
+    let ends = [
+        format!("/tests/{test}.rs"),
+        format!("/tests/{test}/main.rs"),
+    ];
+    artifacts(messages, manifest)
+        .find(|(source, _)| ends.iter().any(|end| source.ends_with(end)))
+        .map(|(_, path)| path)
+}
+
+/// The path of the example `name`, out of cargo's messages.
+pub(crate) fn example(messages: &str, name: &str) -> Option<PathBuf> {
+    let end = format!("/examples/{name}.rs");
+    artifacts(messages, "/Cargo.toml")
+        .find(|(source, _)| source.ends_with(&end))
+        .map(|(_, path)| path)
+}
+
+/// Source and path of every program that cargo's messages name, of the packages whose manifests'
+/// paths end in `manifest`.
+fn artifacts<'m>(
+    messages: &'m str,
+    manifest: &'m str,
+) -> impl Iterator<Item = (String, PathBuf)> + 'm {
     let field = |line: &str, key: &str| -> Option<String> {
         let start = line.find(&format!("\"{key}\":\""))? + key.len() + 4;
         let end = line[start..].find('"')?;
         Some(line[start..start + end].to_owned())
     };
-    let ends = [
-        format!("/tests/{test}.rs"),
-        format!("/tests/{test}/main.rs"),
-    ];
     messages
         .lines()
         .filter(|l| l.starts_with("{\"reason\":\"compiler-artifact\""))
-        .filter(|l| field(l, "manifest_path").is_some_and(|p| p.ends_with(manifest)))
-        .filter(|l| field(l, "src_path").is_some_and(|p| ends.iter().any(|end| p.ends_with(end))))
-        .find_map(|l| field(l, "executable"))
-        .map(PathBuf::from)
+        .filter(move |l| field(l, "manifest_path").is_some_and(|p| p.ends_with(manifest)))
+        .filter_map(move |l| Some((field(l, "src_path")?, field(l, "executable")?.into())))
 }
 
 #[cfg(test)]
@@ -197,5 +234,6 @@ mod tests {
         assert_eq!(find("zc-ring", "loom"), Some(PathBuf::from("/w/t/loom-1")));
         assert_eq!(find("zc-ring", "shuttle"), None);
         assert_eq!(find("zc-agent", "loom"), None);
+        assert_eq!(artifacts(&messages, "/Cargo.toml").count(), 2);
     }
 }

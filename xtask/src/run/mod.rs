@@ -1,7 +1,7 @@
 //! Runs the rows of the table one after the other and says what became of them.
 
 pub(crate) mod command;
-mod count;
+pub(crate) mod count;
 pub(crate) mod report;
 
 use std::io::{IsTerminal, Write};
@@ -81,6 +81,7 @@ pub(crate) struct Job<'a> {
     logs: PathBuf,
     commands: Vec<String>,
     output: String,
+    found: String,
     tests: usize,
 }
 
@@ -120,6 +121,14 @@ impl Job<'_> {
             End::Timeout => Err(Failure::Timeout),
             End::Interrupted => Err(Failure::Interrupted),
         }
+    }
+
+    /// As [`run`](Self::run), for an output that is data: it is shown only when the command fails.
+    pub(crate) fn run_quietly(&mut self, cmd: &Cmd) -> Result<String, Failure> {
+        let before = self.output.len();
+        let output = self.run(cmd)?;
+        self.output.truncate(before);
+        Ok(output)
     }
 
     /// Runs every command, also after one has failed, so that one run shows all that is wrong.
@@ -176,6 +185,12 @@ impl Job<'_> {
         self.output.push('\n');
     }
 
+    /// Adds a line to what is shown in any case.
+    pub(crate) fn show(&mut self, line: &str) {
+        self.found.push_str(line);
+        self.found.push('\n');
+    }
+
     /// Says that `n` more tests ran.
     pub(crate) fn count(&mut self, n: usize) {
         self.tests += n;
@@ -198,6 +213,7 @@ fn run_step(
         logs: tree.output().join("logs").join(step.name.replace(' ', "-")),
         commands: Vec::new(),
         output: String::new(),
+        found: String::new(),
         tests: 0,
     };
     let mut interrupted = false;
@@ -224,6 +240,7 @@ fn run_step(
         outcome,
         commands: job.commands,
         output: job.output,
+        found: job.found,
         tests: job.tests,
         wall: begin.elapsed(),
         cpu: cpu_of_children()?.saturating_sub(cpu),

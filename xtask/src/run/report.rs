@@ -4,11 +4,15 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io;
 
+use crate::out::say;
 use crate::step::{Done, Outcome, Tier};
 use crate::tree::Tree;
 
 /// A failed step's output is shown up to this many lines from its end; the log has all of it.
 const SHOWN: usize = 300;
+
+/// The report names so many commands of a step.
+const NAMED: usize = 20;
 
 /// Prints what became of one step.
 pub(crate) fn line(done: &Done) {
@@ -18,25 +22,28 @@ pub(crate) fn line(done: &Done) {
     } else {
         String::new()
     };
-    println!(
+    say!(
         "{:>7} {:<18} {seconds:>7.1} s {tests}",
         done.outcome.word(),
         done.step
     );
+    for line in done.found.lines() {
+        say!("        {line}");
+    }
     match &done.outcome {
         Outcome::Pass => {}
         Outcome::Skip { reason, .. } => {
-            println!("        SKIPPED: {reason}");
-            println!("        unproved: {}", done.proves);
+            say!("        SKIPPED: {reason}");
+            say!("        unproved: {}", done.proves);
         }
         Outcome::Fail(why) => {
             show_output(&done.output);
-            println!("        FAILED: {why}");
+            say!("        FAILED: {why}");
         }
         Outcome::Timeout => {
             show_output(&done.output);
-            println!("        KILLED at its budget of {} s", done.budget);
-            println!(
+            say!("        KILLED at its budget of {} s", done.budget);
+            say!(
                 "        last command: {}",
                 done.commands.last().map_or("none", |c| c)
             );
@@ -48,10 +55,10 @@ fn show_output(output: &str) {
     let lines: Vec<&str> = output.lines().collect();
     let from = lines.len().saturating_sub(SHOWN);
     if from > 0 {
-        println!("        | … {from} lines before; all of them in target/xtask/logs");
+        say!("        | … {from} lines before; all of them in target/xtask/logs");
     }
     for line in &lines[from..] {
-        println!("        | {line}");
+        say!("        | {line}");
     }
 }
 
@@ -61,28 +68,28 @@ pub(crate) fn close(done: &[Done], planned: usize, interrupted: bool) -> bool {
     let of = |wanted: fn(&Outcome) -> bool| done.iter().filter(move |d| wanted(&d.outcome));
     let skipped = of(|o| matches!(o, Outcome::Skip { .. }));
     let failed = of(|o| matches!(o, Outcome::Fail(_) | Outcome::Timeout));
-    println!();
+    say!("");
     for d in skipped.clone() {
         if let Outcome::Skip { reason, .. } = &d.outcome {
-            println!("skipped  {}: {reason}; unproved: {}", d.step, d.proves);
+            say!("skipped  {}: {reason}; unproved: {}", d.step, d.proves);
         }
     }
     for d in failed.clone() {
-        println!("{:<8} {}", d.outcome.word().to_lowercase(), d.step);
+        say!("{:<8} {}", d.outcome.word().to_lowercase(), d.step);
     }
     if interrupted {
-        println!(
+        say!(
             "interrupted: {} of {planned} steps were reached",
             done.len()
         );
     } else if done.len() < planned {
-        println!("stopped: {} of {planned} steps were reached", done.len());
+        say!("stopped: {} of {planned} steps were reached", done.len());
     }
     let seconds: f64 = done.iter().map(|d| d.wall.as_secs_f64()).sum();
-    println!("{seconds:.0} s; report: target/xtask/report.json");
+    say!("{seconds:.0} s; report: target/xtask/report.json");
     let passed = of(|o| *o == Outcome::Pass).count();
     let (failed, skipped) = (failed.count(), skipped.count());
-    println!("xtask: {passed} passed, {failed} failed, {skipped} skipped");
+    say!("xtask: {passed} passed, {failed} failed, {skipped} skipped");
     failed == 0 && done.len() == planned
 }
 
@@ -116,7 +123,7 @@ fn step(done: &Done) -> String {
          \"cpu_seconds\": {:.3}, \"budget\": {}, \"tests\": {}, \"outcome\": \"{}\", \
          \"reason\": {}, \"proves\": {} }}",
         string(done.step),
-        string(&done.commands.join(" && ")),
+        string(&commands(&done.commands)),
         done.wall.as_secs_f64(),
         done.cpu.as_secs_f64(),
         done.budget,
@@ -125,6 +132,16 @@ fn step(done: &Done) -> String {
         string(reason),
         string(done.proves),
     )
+}
+
+/// The commands of a step as one line; a lane that runs thousands is told by its first ones.
+fn commands(all: &[String]) -> String {
+    let shown = all.len().min(NAMED);
+    let line = all[..shown].join(" && ");
+    match all.len() - shown {
+        0 => line,
+        more => format!("{line} && … {more} more"),
+    }
 }
 
 /// A JSON string.
@@ -160,6 +177,7 @@ mod tests {
             outcome,
             commands: vec!["a".into(), "b \"c\"".into()],
             output: String::new(),
+            found: String::new(),
             tests: 3,
             wall: Duration::from_millis(1500),
             cpu: Duration::from_secs(2),
@@ -178,6 +196,13 @@ mod tests {
         assert!(text.contains(r#""seconds": 1.500"#));
         assert!(text.contains(r#""outcome": "TIMEOUT""#));
         assert!(text.contains(r#""reason": "x\ny""#));
+    }
+
+    #[test]
+    fn a_step_of_many_commands_is_told_by_its_first_ones() {
+        let many = vec!["x".to_owned(); 22];
+        assert!(commands(&many).ends_with("x && … 2 more"));
+        assert_eq!(commands(&many[..2]), "x && x");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::File;
-use super::files::{crate_of, words};
+use super::marks::{Mark, marks};
 
 /// The short name of each crate, with which its edges and steps begin.
 pub(super) const PREFIXES: [(&str, &str); 5] = [
@@ -13,16 +13,6 @@ pub(super) const PREFIXES: [(&str, &str); 5] = [
     ("zc-agent", "agent."),
     ("zc-diskcache", "cache."),
 ];
-
-/// One call of `edge` or `seeded`.
-#[derive(Debug)]
-pub(super) struct Mark<'f> {
-    pub(super) name: &'f str,
-    /// The ordering's last word, `Release` for example; empty for a step.
-    pub(super) order: &'f str,
-    pub(super) place: String,
-    krate: Option<&'f str>,
-}
 
 pub(super) fn check(files: &[File]) -> Vec<String> {
     let mut problems = Vec::new();
@@ -61,29 +51,6 @@ fn misnamed(mark: &Mark<'_>) -> Option<String> {
             mark.place, mark.name
         )
     })
-}
-
-/// Every call of `function` (written with its parenthesis) with a literal name, in the libraries.
-pub(super) fn marks<'f>(files: &'f [File], function: &'f str) -> Vec<Mark<'f>> {
-    let mut found = Vec::new();
-    for file in files.iter().filter(|f| f.is_library() && !f.is_sync_shim()) {
-        for at in words(&file.literal, function) {
-            let arguments = file.literal[at + function.len()..].trim_start();
-            let Some((name, rest)) = arguments.strip_prefix('"').and_then(|a| a.split_once('"'))
-            else {
-                continue;
-            };
-            let order = rest.split([')', ';']).next().unwrap_or_default();
-            let order = order.trim_matches(|c: char| c == ',' || c.is_whitespace());
-            found.push(Mark {
-                name,
-                order: order.rsplit("::").next().unwrap_or_default(),
-                place: file.at(at, "").trim_end_matches([':', ' ']).to_owned(),
-                krate: crate_of(&file.path),
-            });
-        }
-    }
-    found
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ mod files;
 mod forbidden;
 mod links;
 mod manifests;
+pub(crate) mod marks;
 mod mask;
 mod primitives;
 mod seeds;

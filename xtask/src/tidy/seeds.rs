@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::File;
-use super::edges::marks;
 use super::files::words;
+use super::marks::marks;
 use crate::lanes::seeds::{LANES, STD, Seed, read};
 use crate::tree::Tree;
 

@@ -40,11 +40,13 @@
 
 mod backoff;
 mod batch;
+mod claim;
 mod permits;
 mod slots;
 mod stamped;
 mod word;
 
 pub(crate) use backoff::Backoff;
+pub(crate) use claim::Vacancy;
 pub(crate) use stamped::Stamped;
 pub use word::MAX_CAPACITY;

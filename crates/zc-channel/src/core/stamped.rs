@@ -1,4 +1,4 @@
-//! One item at a time: claim a position, move the value, stamp the slot.
+//! The queue: its words, what they say, and how it ends.
 
 use std::fmt;
 
@@ -57,76 +57,20 @@ impl<T> Stamped<T> {
         })
     }
 
+    #[inline]
     pub(crate) fn try_push(&self, value: T) -> Result<(), TrySendError<T>> {
-        let one = self.layout.scaled(1);
-        let mut backoff = Backoff::new();
-        let mut tail = self.tail.load(SeqCst);
-        loop {
-            if tail & (CLOSED | FORCING) != 0 {
-                if tail & CLOSED != 0 {
-                    return Err(TrySendError::Closed(value));
-                }
-                backoff.peer_is_busy();
-                tail = again(&self.tail);
-                continue;
+        match self.claim_vacancy() {
+            Ok(vacancy) => {
+                vacancy.fill(value);
+                Ok(())
             }
-            let position = self.layout.position(tail);
-            let index = self.layout.slot(position);
-            let free = self.slots.is_free(index, position);
-            // With as many slots as items and no permit out, a free slot is room enough.
-            if !(free && self.layout.slots_are_capacity() && self.layout.permits(tail) == 0) {
-                match self.layout.room(tail, self.head.load(SeqCst)) {
-                    Room::Full => return Err(TrySendError::Full(value)),
-                    Room::Free(_) if free => {}
-                    Room::Free(_) | Room::Stale => {
-                        backoff.peer_is_busy();
-                        tail = again(&self.tail);
-                        continue;
-                    }
-                }
-            }
-            match self
-                .tail
-                .compare_exchange_weak(tail, tail.wrapping_add(one), SeqCst, SeqCst)
-            {
-                Ok(_) => {
-                    // SAFETY: the exchange made `position` ours to send (I2 of the slots), and its
-                    // slot was seen free.
-                    unsafe { self.slots.write(index, value) };
-                    self.slots.publish(index, position);
-                    return Ok(());
-                }
-                Err(now) => {
-                    backoff.lost_race();
-                    tail = now;
-                }
-            }
+            Err(refused) => Err(refused.with(value)),
         }
     }
 
+    #[inline]
     pub(crate) fn try_pop(&self) -> Result<T, TryRecvError> {
-        let one = self.layout.scaled(1);
-        let mut backoff = Backoff::new();
-        let mut head = self.head.load(SeqCst);
-        loop {
-            let index = self.layout.slot(head);
-            if self.slots.holds(index, head) {
-                if self
-                    .head
-                    .compare_exchange_weak(head, head.wrapping_add(one), SeqCst, SeqCst)
-                    .is_ok()
-                {
-                    // SAFETY: the exchange made the item of `head` ours (I3 of the slots), and its
-                    // slot was seen to hold it.
-                    return Ok(unsafe { self.take(head) });
-                }
-                backoff.lost_race();
-            } else {
-                self.nothing_at(head)?;
-                backoff.peer_is_busy();
-            }
-            head = again(&self.head);
-        }
+        Ok(self.claim_item()?.take())
     }
 
     /// Decides what it means that the slot at `head` does not hold an item: `Err` if nothing is

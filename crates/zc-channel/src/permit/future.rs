@@ -5,11 +5,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
-use zc_core::wait::Waiter;
 
 use super::Permit;
 use crate::error::ReserveError;
 use crate::shared::Shared;
+use crate::wait::LazyWaiter;
 
 pin_project! {
     /// A wait for room; made by [`Sender::reserve`](crate::Sender::reserve).
@@ -21,7 +21,7 @@ pin_project! {
     pub struct ReserveFuture<'a, T> {
         shared: &'a Shared<T>,
         #[pin]
-        waiter: Waiter<'a>,
+        waiter: LazyWaiter<'a>,
     }
 }
 
@@ -29,7 +29,7 @@ impl<'a, T> ReserveFuture<'a, T> {
     pub(super) fn new(shared: &'a Shared<T>) -> Self {
         Self {
             shared,
-            waiter: shared.senders.waiter(),
+            waiter: LazyWaiter::new(&shared.senders),
         }
     }
 }

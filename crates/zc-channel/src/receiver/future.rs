@@ -5,9 +5,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
-use zc_core::wait::Waiter;
 
 use crate::shared::Shared;
+use crate::wait::LazyWaiter;
 
 pin_project! {
     /// A receive that waits for an item; made by [`Receiver::recv`](crate::Receiver::recv).
@@ -19,7 +19,7 @@ pin_project! {
     pub struct RecvFuture<'a, T> {
         shared: &'a Shared<T>,
         #[pin]
-        waiter: Waiter<'a>,
+        waiter: LazyWaiter<'a>,
     }
 }
 
@@ -27,7 +27,7 @@ impl<'a, T> RecvFuture<'a, T> {
     pub(super) fn new(shared: &'a Shared<T>) -> Self {
         Self {
             shared,
-            waiter: shared.receivers.waiter(),
+            waiter: LazyWaiter::new(&shared.receivers),
         }
     }
 }

@@ -6,10 +6,10 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
-use zc_core::wait::Waiter;
 
 use crate::error::{SendError, SendTimeoutError};
 use crate::shared::Shared;
+use crate::wait::LazyWaiter;
 
 pin_project! {
     /// A send that waits for room; made by [`Sender::send`](crate::Sender::send).
@@ -24,7 +24,7 @@ pin_project! {
         shared: &'a Shared<T>,
         // Ahead of the value, whose `Drop` is the user's: others must not wait for that.
         #[pin]
-        waiter: Waiter<'a>,
+        waiter: LazyWaiter<'a>,
         value: Option<T>,
     }
 }
@@ -33,7 +33,7 @@ impl<'a, T> SendFuture<'a, T> {
     pub(super) fn new(shared: &'a Shared<T>, value: T) -> Self {
         Self {
             shared,
-            waiter: shared.senders.waiter(),
+            waiter: LazyWaiter::new(&shared.senders),
             value: Some(value),
         }
     }
@@ -61,11 +61,17 @@ impl<T> Future for SendFuture<'_, T> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let (shared, value) = (this.shared, this.value);
-        let sent = this.waiter.poll_until(cx, || shared.poll_send(value));
-        if sent.is_pending() {
-            shared.nudge_receivers();
+        match this.waiter.poll_until(cx, || shared.poll_send(value)) {
+            Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
+            Poll::Ready(Err(())) => {
+                let value = value.take().expect("a refused value stays");
+                Poll::Ready(Err(SendError(value)))
+            }
+            Poll::Pending => {
+                shared.nudge_receivers();
+                Poll::Pending
+            }
         }
-        sent.map_err(SendError)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Waiting in a line of waiters: for futures that need no name, and for handles that are polled.
 
+mod block;
+mod lazy;
 mod owned;
 
 use std::future::poll_fn;
@@ -7,6 +9,8 @@ use std::pin::pin;
 
 use zc_core::wait::WaitList;
 
+pub(crate) use block::block;
+pub(crate) use lazy::LazyWaiter;
 pub(crate) use owned::OwnedWaiter;
 
 /// Waits in `list` until `ready` gives something. `sleepy` is called each time before the task
@@ -18,7 +22,7 @@ pub(crate) async fn until<R>(
     mut ready: impl FnMut() -> Option<R>,
     mut sleepy: impl FnMut(),
 ) -> R {
-    let mut waiter = pin!(list.waiter());
+    let mut waiter = pin!(LazyWaiter::new(list));
     poll_fn(|cx| {
         let polled = waiter.as_mut().poll_until(cx, &mut ready);
         if polled.is_pending() {

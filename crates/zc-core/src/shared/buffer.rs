@@ -120,9 +120,9 @@ impl<T> SharedBuffer<T> {
     /// in release builds that deadlocks.
     pub fn read(&self) -> Result<ReadGuard<'_, T>, Poisoned> {
         super::recursion::forbid(&self.inner.lock);
-        self.inner.lock.read_until(None);
+        let ticket = self.inner.lock.read();
         self.inner
-            .check(ReadGuard::new(ReadPlace::new(&*self.inner)))
+            .check(ReadGuard::new(ReadPlace::new(&*self.inner, ticket)))
     }
 
     /// Shared access if it can be had at once.
@@ -130,13 +130,14 @@ impl<T> SharedBuffer<T> {
     /// # Errors
     /// Who is in the way, or [`Poisoned`].
     pub fn try_read(&self) -> Result<ReadGuard<'_, T>, TryLockError> {
-        self.inner
+        let ticket = self
+            .inner
             .lock
             .try_read()
             .map_err(TryLockError::WouldBlock)?;
         Ok(self
             .inner
-            .check(ReadGuard::new(ReadPlace::new(&*self.inner)))?)
+            .check(ReadGuard::new(ReadPlace::new(&*self.inner, ticket)))?)
     }
 
     /// Shared access if it can be had within `timeout`.
@@ -144,12 +145,12 @@ impl<T> SharedBuffer<T> {
     /// # Errors
     /// That the time ran out, or [`Poisoned`].
     pub fn read_timeout(&self, timeout: Duration) -> Result<ReadGuard<'_, T>, LockTimeoutError> {
-        if !self.inner.lock.read_until(deadline(timeout)) {
+        let Some(ticket) = self.inner.lock.read_until(deadline(timeout)) else {
             return Err(LockTimeoutError::Timeout);
-        }
+        };
         Ok(self
             .inner
-            .check(ReadGuard::new(ReadPlace::new(&*self.inner)))?)
+            .check(ReadGuard::new(ReadPlace::new(&*self.inner, ticket)))?)
     }
 
     /// As [`read`](Self::read), with a guard that borrows nothing and can move to other threads.
@@ -159,9 +160,9 @@ impl<T> SharedBuffer<T> {
     /// [`Poisoned`] after a writer's panic.
     pub fn read_owned(&self) -> Result<OwnedReadGuard<T>, Poisoned> {
         super::recursion::forbid(&self.inner.lock);
-        self.inner.lock.read_until(None);
-        self.inner
-            .check(OwnedReadGuard::new(ReadPlace::new(self.inner.clone())))
+        let ticket = self.inner.lock.read();
+        let place = ReadPlace::new(self.inner.clone(), ticket);
+        self.inner.check(OwnedReadGuard::new(place))
     }
 
     /// As [`read`](Self::read), on any executor. Cancel-safe: dropping the future leaves nothing
@@ -170,9 +171,9 @@ impl<T> SharedBuffer<T> {
     /// # Errors
     /// [`Poisoned`] after a writer's panic.
     pub async fn read_async(&self) -> Result<ReadGuard<'_, T>, Poisoned> {
-        self.inner.lock.read_async().await;
+        let ticket = self.inner.lock.read_async().await;
         self.inner
-            .check(ReadGuard::new(ReadPlace::new(&*self.inner)))
+            .check(ReadGuard::new(ReadPlace::new(&*self.inner, ticket)))
     }
 
     /// Waits until nobody is inside and gives exclusive access.

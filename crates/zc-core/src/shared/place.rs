@@ -9,7 +9,7 @@ use std::mem::ManuallyDrop;
 use std::ptr;
 
 use super::buffer::Inner;
-use super::lock::RawLock;
+use super::lock::{RawLock, Ticket};
 use super::recursion::Entry;
 use crate::sync::Arc;
 
@@ -51,6 +51,7 @@ impl<T> Hold for Arc<Inner<T>> {
 
 pub(super) struct ReadPlace<H: Hold> {
     hold: H,
+    ticket: Ticket,
     entry: Entry,
 }
 
@@ -61,10 +62,12 @@ pub(super) struct WritePlace<H: Hold> {
 }
 
 impl<H: Hold> ReadPlace<H> {
-    /// The caller has just entered as a reader.
-    pub(super) fn new(hold: H) -> Self {
+    /// The caller has just entered as a reader, with `ticket`.
+    #[inline]
+    pub(super) fn new(hold: H, ticket: Ticket) -> Self {
         Self {
             entry: Entry::new(hold.lock()),
+            ticket,
             hold,
         }
     }
@@ -80,8 +83,11 @@ impl<H: Hold> ReadPlace<H> {
         let hold = unsafe { ptr::read(&raw const this.hold) };
         // SAFETY: as above.
         let entry = unsafe { ptr::read(&raw const this.entry) };
+        // SAFETY: as above.
+        let ticket = unsafe { ptr::read(&raw const this.ticket) };
         ReadPlace {
             hold: f(hold),
+            ticket,
             entry,
         }
     }
@@ -113,8 +119,8 @@ impl<H: Hold> WritePlace<H> {
     /// Becomes a reader without letting another writer in between.
     pub(super) fn downgrade(self) -> ReadPlace<H> {
         self.hold.before_write_ends();
-        self.hold.lock().downgrade();
-        ReadPlace::new(self.into_hold())
+        let ticket = self.hold.lock().downgrade();
+        ReadPlace::new(self.into_hold(), ticket)
     }
 
     /// Takes the hold out without leaving the place.
@@ -126,8 +132,9 @@ impl<H: Hold> WritePlace<H> {
 }
 
 impl<H: Hold> Drop for ReadPlace<H> {
+    #[inline]
     fn drop(&mut self) {
-        self.hold.lock().unlock_read();
+        self.hold.lock().unlock_read(&self.ticket);
     }
 }
 

@@ -19,11 +19,13 @@
 //! `ZC_SEEDED=channel.publish:Release`, to `Relaxed`: a lane that still passes is blind.
 //! [`seeded`] does the same for steps that are no ordering, such as a wake-up.
 
+pub mod asymmetric;
 pub mod cell;
 mod edge;
 mod lock;
 #[cfg(not(zc_loom))]
 mod park;
+mod statics;
 
 #[cfg(zc_loom)]
 #[path = "loom.rs"]
@@ -42,6 +44,7 @@ pub use imp::{Parker, Unparker};
 pub use lock::{Condvar, Mutex, MutexGuard};
 #[cfg(not(zc_loom))]
 pub use park::{Parker, Unparker};
+pub(crate) use statics::{per_process, per_thread};
 
 pub mod unmodelled {
     //! Plain `std` atomics in every build, for statistics that synchronise nothing: they can be

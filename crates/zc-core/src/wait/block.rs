@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::list::{Handle, WaitList};
 use super::strategy::WaitStrategy;
 use super::waiter::{Waiter, Wake};
-use crate::sync::{Parker, store_load_barrier};
+use crate::sync::Parker;
 
 impl WaitList {
     /// Blocks until `ready` gives something; `None` once `deadline` has passed (after one last
@@ -45,10 +45,10 @@ impl WaitList {
         let parker = Parker::new();
         let mut waiter = pin!(Waiter::new(self));
         loop {
-            waiter
+            let owed = waiter
                 .as_mut()
                 .link(Some(Handle::Thread(parker.unparker())));
-            store_load_barrier();
+            self.pay(owed);
             if let Some(result) = ready() {
                 // See `Waiter::poll_until`: a wake that came meanwhile was for something else.
                 waiter.leave(Wake::PassOn);

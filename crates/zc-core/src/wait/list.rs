@@ -14,10 +14,32 @@
 //! # Why no wake is lost
 //!
 //! A wake is a hint to look again, never a grant. The notifier makes the thing ready, *then* reads
-//! `waiting`; the waiter raises `waiting`, *then* looks whether the thing is ready. With a
+//! `word`; the waiter raises the count in `word`, *then* looks whether the thing is ready. With a
 //! store→load barrier between the two steps on both sides, at least one of them sees the other.
 //! Nothing is promised to a particular waiter, so one that is leaked (`mem::forget`) takes at most
 //! the one wake it was sent with it; it never bars the others.
+//!
+//! # Who pays for the barrier
+//!
+//! A notifier that finds nobody, time after time, should not pay for a barrier each time. `word`
+//! has a mode beside the count:
+//!
+//! | mode | the notifier | the waiter |
+//! |---|---|---|
+//! | `CAREFUL` (at first) | a barrier, then the count | a barrier |
+//! | `RELAXED` (the whole word is 0) | no barrier: one load | the heavy barrier, for all processors |
+//! | `SETTLING` | as in `CAREFUL` | the heavy barrier |
+//!
+//! | from | step | to |
+//! |---|---|---|
+//! | `CAREFUL` | `patience` notifications in a row have found nobody, and nobody is linked | `RELAXED` |
+//! | `RELAXED` | a waiter links itself, and owes a heavy barrier | `SETTLING` |
+//! | `SETTLING` | that waiter has had its heavy barrier | `CAREFUL` |
+//!
+//! A waiter that looks in vain after its heavy barrier knows of every processor that either it has
+//! seen what that one made ready, or that one will see the count. In `CAREFUL` every notifier has
+//! a barrier of its own since the last heavy one, so that waiters need no more than theirs. All
+//! steps are taken under the lock. See [`asymmetric`] for the barrier itself.
 //!
 //! # Invariants
 //!
@@ -25,8 +47,9 @@
 //! * **I2** A linked node is pinned and stays allocated until it is unlinked: its owner unlinks it
 //!   before it drops or returns, and a pinned value that is leaked is never reused.
 //! * **I3** `head`, `tail` and the `prev`/`next` of linked nodes form one doubly linked list.
-//! * **I4** `waiting` equals the number of linked nodes whenever the lock is free.
+//! * **I4** `word` holds the number of linked nodes and the mode whenever the lock is free.
 //! * **I5** No waker runs and none is dropped while the lock is held.
+//! * **I6** In `RELAXED` no node is linked.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
@@ -34,19 +57,35 @@ use std::task::Waker;
 
 use super::waiter::Waiter;
 use crate::sync::atomic::{AtomicUsize, Ordering};
-use crate::sync::{Mutex, Unparker, edge, seeded, store_load_barrier};
+use crate::sync::unmodelled::AtomicUsize as Tally;
+use crate::sync::{Mutex, Unparker, asymmetric, edge, seeded, store_load_barrier};
 
 /// How many handles a notifier takes out of the list per lock; they are woken outside of it.
 const WAKE_BATCH: usize = 16;
 
+/// How many notifications in a row must find nobody before they stop paying for a barrier. At 5 ns
+/// each they have then cost about as much as the heavy barrier that the next waiter pays.
+/// Models of whatever else uses a list are spared the modes.
+const PATIENCE: usize = if cfg!(zc_loom) { NEVER } else { 4096 };
+const NEVER: usize = usize::MAX;
+
+const RELAXED: usize = 0;
+const SETTLING: usize = 1;
+const CAREFUL: usize = 2;
+const ONE: usize = 4;
+
 /// A first-in-first-out line of waiting threads and tasks.
 ///
-/// The hot path of a notifier with nobody waiting is one barrier and one load. The list never
-/// allocates. A waker that panics is caught, so that the others are woken all the same.
-#[derive(Debug, Default)]
+/// The hot path of a notifier is one load once nobody has been waiting for a while, and a barrier
+/// and a load before. The list never allocates. A waker that panics is caught, so that the others
+/// are woken all the same.
+#[derive(Debug)]
 #[repr(align(128))]
 pub struct WaitList {
-    waiting: AtomicUsize,
+    word: AtomicUsize,
+    /// Notifications in a row that found nobody; approximate.
+    quiet: Tally,
+    patience: usize,
     links: Mutex<Links>,
 }
 
@@ -56,6 +95,17 @@ pub(super) struct Links {
     head: *mut Node,
     tail: *mut Node,
     len: usize,
+    mode: usize,
+}
+
+/// The barrier that a waiter owes between linking itself and looking again.
+#[must_use = "without its barrier a waiter may sleep for ever"]
+#[derive(Clone, Copy)]
+pub(super) enum Owed {
+    Barrier,
+    Heavy,
+    /// And then the list is `CAREFUL`.
+    HeavyAndSettle,
 }
 
 // SAFETY: I1. The nodes behind the pointers are only touched under the lock around `Links`, and
@@ -90,6 +140,7 @@ impl Default for Links {
             head: ptr::null_mut(),
             tail: ptr::null_mut(),
             len: 0,
+            mode: CAREFUL,
         }
     }
 }
@@ -120,6 +171,12 @@ impl Handle {
     }
 }
 
+impl Default for WaitList {
+    fn default() -> Self {
+        Self::with_patience(PATIENCE)
+    }
+}
+
 impl WaitList {
     /// An empty list.
     #[must_use]
@@ -127,21 +184,40 @@ impl WaitList {
         Self::default()
     }
 
+    /// An empty list whose notifiers stop paying for a barrier after `patience` notifications in a
+    /// row that found nobody, and start again when somebody waits. `usize::MAX`: they never stop,
+    /// which spares a waiter the heavy barrier (tens of µs).
+    #[must_use]
+    pub fn with_patience(patience: usize) -> Self {
+        if patience != NEVER {
+            // Asked for now: in a process with many threads the first answer takes a while.
+            let _ = asymmetric::is_available();
+        }
+        Self {
+            word: AtomicUsize::new(CAREFUL),
+            quiet: Tally::new(0),
+            patience,
+            links: Mutex::default(),
+        }
+    }
+
     /// Wakes up to `n` waiters that have not been woken yet, longest waiting first.
     ///
     /// Call it after the store that makes something ready; the barrier that must stand between the
-    /// two is inside. Costs that barrier and a load while nobody waits.
+    /// two is inside. Costs one load once nobody has been waiting for a while, and 5 to 8 ns more
+    /// before.
     #[inline]
     pub fn notify(&self, n: usize) {
         if seeded("core.wait_notify") {
             return;
         }
-        if !seeded("core.wait_notify_barrier") {
-            store_load_barrier();
+        if !(cfg!(zc_loom) && self.patience == NEVER) {
+            asymmetric::light();
+            if self.word.load(Ordering::Relaxed) == RELAXED {
+                return;
+            }
         }
-        if self.waiting.load(Ordering::Relaxed) != 0 {
-            self.wake(n);
-        }
+        self.notify_carefully(n);
     }
 
     /// As [`notify`](Self::notify), where what makes the thing ready was a `SeqCst`
@@ -151,7 +227,7 @@ impl WaitList {
         if cfg!(any(zc_loom, not(target_arch = "x86_64"))) {
             return self.notify(n);
         }
-        if self.waiting.load(Ordering::SeqCst) != 0 {
+        if self.word.load(Ordering::SeqCst) >= ONE {
             self.wake(n);
         }
     }
@@ -166,14 +242,42 @@ impl WaitList {
     #[inline]
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.waiting
-            .load(edge("core.wait_count", Ordering::Acquire))
+        self.word.load(edge("core.wait_count", Ordering::Acquire)) / ONE
     }
 
     /// A node for a future that waits in this list. It is not linked until it is polled.
     #[must_use]
     pub fn waiter(&self) -> Waiter<'_> {
         Waiter::new(self)
+    }
+
+    #[inline(never)]
+    fn notify_carefully(&self, n: usize) {
+        if !seeded("core.wait_notify_barrier") {
+            store_load_barrier();
+        }
+        if self.word.load(Ordering::Relaxed) >= ONE {
+            self.quiet.store(0, Ordering::Relaxed);
+            return self.wake(n);
+        }
+        let quiet = self.quiet.load(Ordering::Relaxed) + 1;
+        self.quiet.store(quiet, Ordering::Relaxed);
+        if quiet >= self.patience {
+            self.relax();
+        }
+    }
+
+    /// Nobody has been waiting for a while: the next one to come shall pay instead of the notifiers.
+    #[cold]
+    fn relax(&self) {
+        self.quiet.store(0, Ordering::Relaxed);
+        if asymmetric::is_available() {
+            self.with_links(|links| {
+                if links.len == 0 && links.mode == CAREFUL {
+                    links.mode = RELAXED;
+                }
+            });
+        }
     }
 
     #[cold]
@@ -191,17 +295,43 @@ impl WaitList {
         }
     }
 
-    /// Runs `f` under the lock and publishes the new length. `f` runs no user code (I5).
+    /// What a waiter does between linking itself and looking once more.
+    pub(super) fn pay(&self, owed: Owed) {
+        match owed {
+            Owed::Barrier => store_load_barrier(),
+            Owed::Heavy => asymmetric::heavy(),
+            Owed::HeavyAndSettle => {
+                asymmetric::heavy();
+                self.with_links(|links| links.mode = CAREFUL);
+            }
+        }
+    }
+
+    /// Runs `f` under the lock and publishes the new length and mode. `f` runs no user code (I5).
     pub(super) fn with_links<R>(&self, f: impl FnOnce(&mut Links) -> R) -> R {
         let mut links = self.links.lock();
         let result = f(&mut links);
-        self.waiting
-            .store(links.len, edge("core.wait_count", Ordering::Release));
+        self.word.store(
+            links.len * ONE + links.mode,
+            edge("core.wait_count", Ordering::Release),
+        );
         result
     }
 }
 
 impl Links {
+    /// Called under the lock by a waiter that is linked: which barrier it owes.
+    pub(super) fn owed(&mut self) -> Owed {
+        match self.mode {
+            RELAXED => {
+                self.mode = SETTLING;
+                Owed::HeavyAndSettle
+            }
+            SETTLING => Owed::Heavy,
+            _ => Owed::Barrier,
+        }
+    }
+
     /// Links `node` at the back, or at the front where it was woken in vain.
     ///
     /// # Safety

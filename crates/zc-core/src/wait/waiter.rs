@@ -5,9 +5,9 @@ use std::marker::PhantomPinned;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use super::list::{Handle, Node, State, WaitList};
+use super::list::{Handle, Node, Owed, State, WaitList};
 use crate::sync::cell::UnsafeCell;
-use crate::sync::{seeded, store_load_barrier};
+use crate::sync::seeded;
 
 /// One waiter of a [`WaitList`], to be pinned inside the future that waits.
 ///
@@ -53,8 +53,8 @@ impl<'a> Waiter<'a> {
             self.as_mut().leave(Wake::Used);
             return Poll::Ready(result);
         }
-        self.as_mut().register(cx.waker());
-        store_load_barrier();
+        let owed = self.as_mut().register(cx.waker());
+        self.list.pay(owed);
         match ready() {
             Some(result) => {
                 // What was found may have been there before this waiter was in the list. A wake
@@ -73,7 +73,7 @@ impl<'a> Waiter<'a> {
     }
 
     /// Links the node with `waker`, or keeps it linked where it has an equal one.
-    fn register(self: Pin<&mut Self>, waker: &Waker) {
+    fn register(self: Pin<&mut Self>, waker: &Waker) -> Owed {
         let is_present = self.registered
             && self.list.with_links(|_| {
                 self.node.with(|node| {
@@ -83,16 +83,16 @@ impl<'a> Waiter<'a> {
                 })
             });
         // Cloned outside of the lock, because a clone is user code (I5).
-        self.link((!is_present).then(|| Handle::Task(waker.clone())));
+        self.link((!is_present).then(|| Handle::Task(waker.clone())))
     }
 
     /// Links the node with `handle`; `None` where a handle in place is still good.
-    pub(super) fn link(self: Pin<&mut Self>, handle: Option<Handle>) {
+    pub(super) fn link(self: Pin<&mut Self>, handle: Option<Handle>) -> Owed {
         // SAFETY: nothing is moved out of the pinned value.
         let this = unsafe { self.get_unchecked_mut() };
         this.registered = true;
-        let replaced = this.list.with_links(|links| {
-            this.node.with_mut(|node| {
+        let (replaced, owed) = this.list.with_links(|links| {
+            let replaced = this.node.with_mut(|node| {
                 // SAFETY: the lock is held (I1).
                 let state = unsafe { (*node).state };
                 match (state, handle) {
@@ -109,9 +109,11 @@ impl<'a> Waiter<'a> {
                     // Notified since the caller looked: that wake is already on its way.
                     (_, None) => None,
                 }
-            })
+            });
+            (replaced, links.owed())
         });
         drop(replaced);
+        owed
     }
 
     /// Whether the node has been notified since it was linked.

@@ -1,0 +1,173 @@
+//! One message through a bounded channel: what it costs by kind of ends, size, capacity and shape.
+//!
+//! | group | who sends, who receives |
+//! |---|---|
+//! | `pair` | one thread does both in turn: nobody waits, nothing is contended |
+//! | `threads` | threads that block |
+//! | `tasks` | tasks on a runtime with two workers |
+//! | `mixed` | threads that block at one end, tasks at the other |
+//!
+//! A filter picks cells by all its words: `threads u64`, `tasks 1KiB cap=64`. Every receiver adds up
+//! what it gets, and the sums must agree; the sender writes a whole message, the receiver reads its
+//! first and its last word. A peer stands in exactly the cells that it supports: those with a single
+//! receiver only where there is one, crossfire in its flavour for the shape and in its general one.
+
+mod ends;
+mod message;
+#[cfg(feature = "peers")]
+mod peers;
+mod work;
+
+use std::process::ExitCode;
+
+use message::{Message, Words};
+use work::{Shape, many, pair, pair_async, run_mixed_to_task, run_mixed_to_thread, run_tasks};
+use work::{one, run_threads};
+use zc_benches::{Bench, Cell, Unit};
+
+type Word = Words<1>;
+type Line = Words<8>;
+type KiB = Words<128>;
+
+fn main() -> ExitCode {
+    Bench::main("channel_matrix", |bench| {
+        pairs::<Word>(bench, [Some(16.0), Some(18.0), Some(3.0)]);
+        pairs::<Line>(bench, [None; 3]);
+        pairs::<KiB>(bench, [None; 3]);
+        // The figures of the best peer where the specification names one, by shape.
+        threads::<Word>(bench, 1, [Some(256.0), Some(430.0), Some(379.0)]);
+        threads::<Word>(bench, 64, [Some(226.0), Some(43.0), Some(19.0)]);
+        threads::<Word>(bench, 1024, [Some(18.0), Some(28.0), Some(23.0)]);
+        tasks::<Word>(bench, 1, [Some(95.0), Some(79.0), Some(68.0)]);
+        tasks::<Word>(bench, 64, [Some(26.0), Some(32.0), Some(23.0)]);
+        tasks::<Word>(bench, 1024, [None; 3]);
+        for capacity in [1, 64, 1024] {
+            threads::<Line>(bench, capacity, [None; 3]);
+            tasks::<Line>(bench, capacity, [None; 3]);
+            threads::<KiB>(bench, capacity, [None; 3]);
+            let goals = [Some(106.0), Some(118.0), Some(95.0)];
+            tasks::<KiB>(
+                bench,
+                capacity,
+                if capacity == 64 { goals } else { [None; 3] },
+            );
+        }
+        mixed::<Word>(bench, Some(200.0));
+    })
+}
+
+fn cell<'b>(bench: &'b mut Bench, name: String, goal: Option<f64>) -> Cell<'b> {
+    let cell = bench.cell(name, Unit::NsPerOp, 1000);
+    match goal {
+        Some(goal) => cell.goal(goal),
+        None => cell,
+    }
+}
+
+/// The three shapes at one capacity.
+fn shapes(capacity: usize) -> [Shape; 3] {
+    [(1, 1), (4, 1), (4, 4)].map(|(senders, receivers)| Shape {
+        capacity,
+        senders,
+        receivers,
+    })
+}
+
+fn pairs<M: Message>(bench: &mut Bench, [sync, tasks, spsc]: [Option<f64>; 3]) {
+    const CAPACITY: usize = 64;
+    let m = M::NAME;
+    let c = cell(bench, format!("pair sync {m} cap={CAPACITY}"), sync)
+        .ours(|n| pair::<M, _, _>(n, zc_channel::bounded(CAPACITY)))
+        .peer("std", |n| {
+            pair::<M, _, _>(n, std::sync::mpsc::sync_channel(CAPACITY))
+        })
+        .peer("crossbeam", |n| {
+            pair::<M, _, _>(n, crossbeam::channel::bounded(CAPACITY))
+        })
+        .peer("tokio", |n| {
+            pair::<M, _, _>(n, tokio::sync::mpsc::channel(CAPACITY))
+        });
+    #[cfg(feature = "peers")]
+    let c = peers::pair_sync::<M>(c, CAPACITY);
+    c.run();
+
+    let c = cell(bench, format!("pair async {m} cap={CAPACITY}"), tasks)
+        .ours(|n| pair_async::<M, _, _>(n, zc_channel::bounded(CAPACITY)))
+        .peer("tokio", |n| {
+            pair_async::<M, _, _>(n, tokio::sync::mpsc::channel(CAPACITY))
+        });
+    #[cfg(feature = "peers")]
+    let c = peers::pair_async::<M>(c, CAPACITY);
+    c.run();
+
+    cell(bench, format!("pair spsc {m} cap={CAPACITY}"), spsc)
+        .ours(|n| pair::<M, _, _>(n, zc_channel::spsc::channel(CAPACITY)))
+        .peer("rtrb", |n| {
+            pair::<M, _, _>(n, rtrb::RingBuffer::new(CAPACITY))
+        })
+        .run();
+}
+
+fn threads<M: Message>(bench: &mut Bench, capacity: usize, goals: [Option<f64>; 3]) {
+    for (s, goal) in shapes(capacity).into_iter().zip(goals) {
+        let mut c = cell(bench, format!("threads {} {s}", M::NAME), goal)
+            .ours(move |n| run_threads::<M, _, _>(n, many(s, zc_channel::bounded(s.capacity))))
+            .peer("crossbeam", move |n| {
+                run_threads::<M, _, _>(n, many(s, crossbeam::channel::bounded(s.capacity)))
+            });
+        if s.receivers == 1 {
+            c = c
+                .peer("std", move |n| {
+                    run_threads::<M, _, _>(n, one(s, std::sync::mpsc::sync_channel(s.capacity)))
+                })
+                .peer("tokio", move |n| {
+                    run_threads::<M, _, _>(n, one(s, tokio::sync::mpsc::channel(s.capacity)))
+                });
+        }
+        #[cfg(feature = "peers")]
+        let c = peers::threads::<M>(c, s);
+        c.run();
+    }
+}
+
+fn tasks<M: Message>(bench: &mut Bench, capacity: usize, goals: [Option<f64>; 3]) {
+    for (s, goal) in shapes(capacity).into_iter().zip(goals) {
+        let mut c = cell(bench, format!("tasks {} {s}", M::NAME), goal)
+            .ours(move |n| run_tasks::<M, _, _>(n, many(s, zc_channel::bounded(s.capacity))));
+        if s.receivers == 1 {
+            c = c.peer("tokio", move |n| {
+                run_tasks::<M, _, _>(n, one(s, tokio::sync::mpsc::channel(s.capacity)))
+            });
+        }
+        #[cfg(feature = "peers")]
+        let c = peers::tasks::<M>(c, s);
+        c.run();
+    }
+}
+
+fn mixed<M: Message>(bench: &mut Bench, goal: Option<f64>) {
+    let m = M::NAME;
+    for s in shapes(64).into_iter().take(2) {
+        let c = cell(bench, format!("mixed thread to task {m} {s}"), goal)
+            .ours(move |n| {
+                run_mixed_to_task::<M, _, _>(n, many(s, zc_channel::bounded(s.capacity)))
+            })
+            .peer("tokio", move |n| {
+                run_mixed_to_task::<M, _, _>(n, one(s, tokio::sync::mpsc::channel(s.capacity)))
+            });
+        #[cfg(feature = "peers")]
+        let c = peers::to_task::<M>(c, s);
+        c.run();
+
+        let c = cell(bench, format!("mixed task to thread {m} {s}"), goal)
+            .ours(move |n| {
+                run_mixed_to_thread::<M, _, _>(n, many(s, zc_channel::bounded(s.capacity)))
+            })
+            .peer("tokio", move |n| {
+                run_mixed_to_thread::<M, _, _>(n, one(s, tokio::sync::mpsc::channel(s.capacity)))
+            });
+        #[cfg(feature = "peers")]
+        let c = peers::to_thread::<M>(c, s);
+        c.run();
+    }
+}
