@@ -1,6 +1,9 @@
 //! The cache, as programs use it.
 
 mod entry;
+#[cfg(feature = "metrics")]
+mod observe;
+mod prefetch;
 mod sends;
 
 pub use self::entry::Entry;

@@ -166,6 +166,10 @@ async fn cold_objects_are_read_right_by_every_backend() {
             assert!(stats.cold_hits > 0 || !dropped || cfg!(not(target_os = "linux")));
             drop_pages(&dir);
             for size in sizes {
+                assert!(cache.prefetch(size.to_string()).await.unwrap());
+            }
+            assert!(!cache.prefetch("missing").await.unwrap());
+            for size in sizes {
                 let found = cache.get_frozen(size.to_string()).unwrap().unwrap();
                 assert!(*found == pattern(size as u64, size), "{io:?} {size}");
             }

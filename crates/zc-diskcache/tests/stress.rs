@@ -1,7 +1,7 @@
 //! Eviction under held views: many threads store, overwrite, remove, hold views and send, in a cache
 //! that is far too small, and every byte that anybody holds stays what it was.
 //!
-//! `ZC_STRESS_SECONDS` sets how long, 3 unless set.
+//! It takes 3 seconds; `ZC_STRESS` times as long if that is set, or `ZC_STRESS_SECONDS`.
 
 #![cfg(not(any(zc_loom, zc_shuttle)))]
 
@@ -112,8 +112,15 @@ fn send(cache: &RawDiskCache, random: &mut Random, done: &AtomicU64) {
 
 #[test]
 fn eviction_under_held_views() {
-    let seconds = std::env::var("ZC_STRESS_SECONDS").ok();
-    let seconds: u64 = seconds.map_or(3, |text| text.parse().expect("a number of seconds"));
+    let number = |name| -> Option<u64> {
+        let text = std::env::var(name).ok()?;
+        Some(
+            text.parse()
+                .unwrap_or_else(|_| panic!("{name} is a number")),
+        )
+    };
+    let times = number("ZC_STRESS").unwrap_or(1);
+    let seconds = number("ZC_STRESS_SECONDS").unwrap_or(3 * times);
     let policies = [Eviction::S3Fifo, Eviction::Sieve, Eviction::Lru];
     let each = Duration::from_millis(seconds * 1000 / policies.len() as u64);
     for policy in policies {
