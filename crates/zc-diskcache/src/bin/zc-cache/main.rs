@@ -6,10 +6,12 @@
     reason = "a tool for the command line"
 )]
 
+mod bench;
+
 use std::ffi::OsString;
 use std::io::Write;
 use std::os::unix::ffi::OsStringExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use zc_diskcache::CacheError;
@@ -22,6 +24,7 @@ zc-cache: looks into the file of a disk cache, without changing it
   zc-cache list FILE           every object: length, time left, key; oldest first
   zc-cache verify FILE         compares every object with its checksum
   zc-cache dump FILE KEY       writes the object's bytes to standard output
+  zc-cache bench FOLDER        measures a cache of 128 MiB that it makes there and takes away again
 
 The file must not be in use. Exit codes: 0 all is well, 1 something is damaged or missing,
 2 the command could not be run.
@@ -50,6 +53,7 @@ fn run() -> Result<ExitCode, String> {
         Some("inspect") => inspect(&open(next("FILE")?)?).map(|()| well),
         Some("list") => list(&open(next("FILE")?)?).map(|()| well),
         Some("verify") => verify(&open(next("FILE")?)?),
+        Some("bench") => bench::bench(Path::new(&next("FOLDER")?)).map(|()| well),
         Some("dump") => {
             let cache = open(next("FILE")?)?;
             dump(&cache, next("KEY")?.into_vec())
