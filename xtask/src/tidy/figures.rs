@@ -36,7 +36,7 @@ pub(super) fn check(files: &[File]) -> Vec<String> {
                 let number = |at: usize| line[..at].ends_with(|c: char| c.is_ascii_digit());
                 line.match_indices(*unit).any(|(at, _)| number(at))
             };
-            if file.path == "README.md" && !marked && UNITS.iter().any(|u| speed(u)) {
+            if file.path == "README.md" && !marked && UNITS.iter().any(speed) {
                 problems.push(at("a figure without `<!-- figure: … -->`"));
             }
         }

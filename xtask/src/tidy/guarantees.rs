@@ -2,8 +2,8 @@
 //!
 //! A row of a table there is a promise; in it stand, in backticks, the tests and models that would
 //! fail without it. Each row names at least one, and each that is named exists: a name is the
-//! function of some test, with or without the modules before it. A name of more than one word, of a
-//! path or of code is no test and is not looked for.
+//! function of some test, with or without file and modules before it, or a file of tests as a whole. A
+//! path or a piece of code is no test and is not looked for.
 
 use std::collections::BTreeSet;
 
@@ -24,7 +24,7 @@ pub(super) fn check(files: &[File]) -> Vec<String> {
         for (line, row) in rows(&file.raw) {
             let at = |what: String| format!("{}:{line}: {what}", file.path);
             let named: Vec<&str> = names(row).collect();
-            let known = |name: &&str| tests.contains(name.rsplit("::").next().unwrap_or_default());
+            let known = |name: &&str| tests.contains(last(name));
             problems.extend(
                 named
                     .iter()
@@ -60,9 +60,15 @@ fn names(row: &str) -> impl Iterator<Item = &str> {
     row.split('`').skip(1).step_by(2)
 }
 
+/// The function's name in `file module::function`.
+fn last(name: &str) -> &str {
+    let name = name.rsplit([' ', ':', '/']).next().unwrap_or_default();
+    name.trim_end_matches(".rs")
+}
+
 /// Three words or more in snake case, as the tests here are called: `publish_then_consume`.
 fn looks_like_a_test(name: &str) -> bool {
-    let last = name.rsplit("::").next().unwrap_or_default();
+    let last = last(name);
     let plain = last
         .chars()
         .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
@@ -73,6 +79,9 @@ fn looks_like_a_test(name: &str) -> bool {
 fn tests(files: &[File]) -> BTreeSet<&str> {
     let mut tests = BTreeSet::new();
     for file in files.iter().filter(|f| f.is_rust()) {
+        if file.path.contains("/tests/") {
+            tests.insert(last(&file.path));
+        }
         for at in words(&file.code, "fn") {
             let rest = file.code[at + 2..].trim_start();
             let end = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
