@@ -45,7 +45,7 @@
 //! that turned it on was inside, so that what the last writer did is visible.
 
 use super::slots::{self, Slot};
-use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use crate::sync::unmodelled::AtomicUsize as Tally;
 use crate::sync::{asymmetric, edge, seeded, store_load_barrier};
 
@@ -55,12 +55,18 @@ const DRAINING: usize = 2;
 
 /// Counted reads without a write, for each thread's line that a writer had to look at.
 /// In a model one counted read is enough.
-const PRICE_PER_LINE: usize = if cfg!(zc_loom) { 0 } else { 16 };
+const PRICE_PER_LINE: usize = if cfg!(any(zc_loom, zc_shuttle)) {
+    0
+} else {
+    16
+};
 
 #[derive(Debug, Default)]
 pub(super) struct Bias {
     word: AtomicUsize,
     price: Tally,
+    /// The slot in which a writer last saw a reader: it may well be there again.
+    seen: AtomicPtr<Slot>,
 }
 
 /// How an attempt to enter by a slot ended.
@@ -132,7 +138,23 @@ impl Bias {
     /// Whether a reader is inside by a slot. Only loads.
     #[inline]
     pub(super) fn is_occupied(&self, address: usize) -> bool {
-        self.word.load(Ordering::Relaxed) != OFF && slots::any_inside(address)
+        self.word.load(Ordering::Relaxed) != OFF && self.find(address)
+    }
+
+    #[inline]
+    fn find(&self, address: usize) -> bool {
+        let seen = self.seen.load(Ordering::Relaxed);
+        // SAFETY: null, or a slot, and slots are never freed.
+        let seen = unsafe { seen.as_ref() };
+        if seen.is_some_and(|slot| slot.holds(address)) {
+            return true;
+        }
+        let found = slots::find(address);
+        if let Some(slot) = found {
+            let slot = std::ptr::from_ref(slot).cast_mut();
+            self.seen.store(slot, Ordering::Relaxed);
+        }
+        found.is_some()
     }
 
     /// Called by a writer that holds the lock's word: turns the bias off, and says whether nobody
@@ -148,7 +170,7 @@ impl Bias {
         if cfg!(zc_loom) && !seeded("core.revoke_barrier") {
             store_load_barrier();
         }
-        if slots::any_inside(address) {
+        if self.find(address) {
             return false;
         }
         self.word.store(OFF, Ordering::Relaxed);

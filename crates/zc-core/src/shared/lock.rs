@@ -3,7 +3,7 @@
 //! # State
 //!
 //! One word: `WRITER`, held exclusively; `PENDING`, a writer is on a core and about to take the
-//! lock; the rest counts readers. Beside it two waiter lists, one of writers, one of readers; and
+//! lock; `SUMMONED`, a sleeping writer has been woken for it; the rest counts readers. Beside it two waiter lists, one of writers, one of readers; and
 //! before it the [bias](super::bias), by which most readers enter without touching the word.
 //!
 //! | from | step | to |
@@ -13,6 +13,8 @@
 //! | free | a writer enters, and drains the bias if it must | `WRITER` |
 //! | readers | a writer arrives | `PENDING` for as long as it spins, a few microseconds |
 //! | readers, `PENDING` | the last reader leaves | the writer enters: `WRITER` |
+//! | readers, a thread waits to write | the last reader leaves and wakes it | `SUMMONED` |
+//! | `SUMMONED` | the woken thread enters, or shuts and opens the door, or gives up | not `SUMMONED` |
 //! | `WRITER` | the writer leaves | free, or one reader (downgrade) |
 //!
 //! A writer is inside once it holds `WRITER` *and* the bias has been drained. A writer that finds
@@ -22,14 +24,20 @@
 //! # Who goes first
 //!
 //! A newcomer does not pass a writer that waits while readers hold the lock; so readers that come
-//! again and again cannot starve it. When the lock becomes free, one writer and all readers that
-//! stood back are woken, and whoever is there first enters. The woken writer shuts the door
-//! (`PENDING`) while it looks, so it needs no luck, only that those inside leave. A writer that
-//! gives up wakes the readers that stood back for it.
+//! again and again cannot starve it. The last reader out wakes one writer. If that is a thread, the
+//! word says `SUMMONED` from before it is woken, and readers stand back until it has been there: it
+//! may take a while to get a core, and with readers on all of them it would otherwise find the lock
+//! occupied each time. If it is a task nobody stands back for it, for its future may have been
+//! forgotten: those who stood back are woken too, and whoever is there first enters.
 //!
-//! `PENDING` is never left behind by a writer that sleeps, and a waiting writer bars others only
-//! while it is in the list, out of which the next release takes it. A pending future that is
-//! forgotten therefore costs one wake and bars nobody once the lock is free.
+//! A leaving writer wakes one writer and all readers, and whoever is there first enters. A writer
+//! that is awake shuts the door (`PENDING`) while it looks, so it needs no luck, only that those
+//! inside leave. A writer that gives up wakes the readers that stood back for it.
+//!
+//! Neither `PENDING` nor `SUMMONED` is left behind by a writer that sleeps: it takes both away and
+//! looks once more before it does. A waiting writer bars others only while it is in the list, out of
+//! which the next release takes it. A pending future that is forgotten therefore costs one wake and
+//! bars nobody once the lock is free.
 //!
 //! # Edges
 //!
@@ -46,11 +54,12 @@ use crate::error::Holder;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::unmodelled::AtomicUsize as Tally;
 use crate::sync::{edge, hint, seeded, store_load_barrier};
-use crate::wait::{WaitList, WaitStrategy};
+use crate::wait::{WaitList, WaitStrategy, Woken};
 
 const WRITER: usize = 1;
 const PENDING: usize = 2;
-const READER: usize = 4;
+const SUMMONED: usize = 4;
+const READER: usize = 8;
 /// More readers than there can be guards; one more would overflow into nothing.
 const MAX_READERS: usize = usize::MAX / READER - 1;
 
@@ -116,10 +125,15 @@ impl RawLock {
     }
 
     fn try_read_counted(&self) -> Result<Ticket, Holder> {
+        self.try_read_unless(WRITER | PENDING)
+    }
+
+    /// Enters as one that is counted, unless one of the bits `bars` is set.
+    fn try_read_unless(&self, bars: usize) -> Result<Ticket, Holder> {
         let busy = &self.busy;
         let mut state = busy.state.load(Ordering::Relaxed);
         loop {
-            if state & (WRITER | PENDING) != 0 {
+            if state & bars != 0 {
                 return Err(Holder::Writer);
             }
             assert!(state / READER < MAX_READERS, "too many read guards");
@@ -135,9 +149,9 @@ impl RawLock {
         }
         let reads = busy.reads.load(Ordering::Relaxed) + 1;
         busy.reads.store(reads, Ordering::Relaxed);
-        self.calm
-            .bias
-            .consider(reads, || self.writers.waiting() > 0);
+        self.calm.bias.consider(reads, || {
+            state & SUMMONED != 0 || self.writers.waiting() > 0
+        });
         Ok(Ticket(None))
     }
 
@@ -149,7 +163,7 @@ impl RawLock {
         if self.writers.waiting() > 0 && self.has_readers() {
             return None;
         }
-        self.try_read_counted().ok()
+        self.try_read_unless(WRITER | PENDING | SUMMONED).ok()
     }
 
     fn has_readers(&self) -> bool {
@@ -206,7 +220,7 @@ impl RawLock {
             .fetch_sub(READER, edge("core.lock", Ordering::SeqCst));
         debug_assert!(before >= READER);
         if before / READER == 1 {
-            self.wake_after_rmw();
+            self.wake_after_reads();
         }
     }
 
@@ -216,9 +230,29 @@ impl RawLock {
     fn after_slot(&self) {
         store_load_barrier();
         if !self.calm.bias.is_occupied(self.address()) && !seeded("core.slot_wake") {
-            self.writers.notify(1);
-            self.readers.notify_all();
+            self.wake_after_reads();
         }
+    }
+
+    /// The last reader has just left: a writer is next. A barrier stands between its leaving and
+    /// this.
+    fn wake_after_reads(&self) {
+        if seeded("core.lock_wake") {
+            return;
+        }
+        if cfg!(any(zc_loom, not(target_arch = "x86_64"))) {
+            store_load_barrier();
+        }
+        if self.writers.waiting() > 0 {
+            let state = &self.busy.state;
+            // Before the thread is woken, so that it is the one to take it away.
+            state.fetch_or(SUMMONED, Ordering::Relaxed);
+            if self.writers.notify_one() == Some(Woken::Thread) {
+                return;
+            }
+            state.fetch_and(!SUMMONED, Ordering::SeqCst);
+        }
+        self.readers.notify_after_rmw(usize::MAX);
     }
 
     /// Enters as the writer if that is possible now. A refusal costs a few loads.
@@ -272,7 +306,9 @@ impl RawLock {
             }
         }
         // Readers that found the door shut sleep by now: it is open again.
-        self.busy.state.fetch_and(!PENDING, Ordering::SeqCst);
+        self.busy
+            .state
+            .fetch_and(!(PENDING | SUMMONED), Ordering::SeqCst);
         self.readers.notify_after_rmw(usize::MAX);
         if settle {
             self.calm.bias.drain(true);
@@ -292,13 +328,13 @@ impl RawLock {
             })
             .is_some();
         if !entered {
-            self.readers.notify_all();
+            self.after_giving_up();
         }
         entered
     }
 
     pub(super) async fn write_async(&self) {
-        let gives_up = WakeOnDrop(&self.readers);
+        let gives_up = GivesUp(self);
         {
             let mut waiter = std::pin::pin!(self.writers.waiter());
             std::future::poll_fn(|cx| {
@@ -312,6 +348,14 @@ impl RawLock {
         std::mem::forget(gives_up);
     }
 
+    /// A writer has given up: the readers that stood back for it shall not.
+    fn after_giving_up(&self) {
+        self.busy.state.fetch_and(!SUMMONED, Ordering::SeqCst);
+        if !seeded("core.lock_give_up") {
+            self.readers.notify_after_rmw(usize::MAX);
+        }
+    }
+
     /// Leaves as the writer; with `panicked`, the contents may be half changed.
     pub(super) fn unlock_write(&self, panicked: bool) {
         if panicked {
@@ -321,14 +365,23 @@ impl RawLock {
     }
 
     fn release_word(&self) {
+        // This writer may have been summoned just when it entered by itself.
+        let mut held = WRITER | SUMMONED;
+        if seeded("core.lock_summoned") {
+            held = WRITER;
+        }
         self.busy
             .state
-            .fetch_and(!WRITER, edge("core.lock", Ordering::SeqCst));
-        self.wake_after_rmw();
+            .fetch_and(!held, edge("core.lock", Ordering::SeqCst));
+        if !seeded("core.lock_wake") {
+            self.writers.notify_after_rmw(1);
+            self.readers.notify_after_rmw(usize::MAX);
+        }
     }
 
     /// Makes the writer the first reader.
     pub(super) fn downgrade(&self) -> Ticket {
+        self.busy.state.fetch_and(!SUMMONED, Ordering::Relaxed);
         let before = self
             .busy
             .state
@@ -356,25 +409,14 @@ impl RawLock {
     pub(super) fn has_waiting_writer(&self) -> bool {
         self.writers.waiting() > 0
     }
-
-    /// The lock has just become free, by a read-modify-write.
-    fn wake_after_rmw(&self) {
-        if seeded("core.lock_wake") {
-            return;
-        }
-        self.writers.notify_after_rmw(1);
-        self.readers.notify_after_rmw(usize::MAX);
-    }
 }
 
-/// Wakes the readers that stood back for a writer that gave up.
-struct WakeOnDrop<'a>(&'a WaitList);
+/// A future that wants to write and is dropped before it does.
+struct GivesUp<'a>(&'a RawLock);
 
-impl Drop for WakeOnDrop<'_> {
+impl Drop for GivesUp<'_> {
     fn drop(&mut self) {
-        if !seeded("core.lock_give_up") {
-            self.0.notify_all();
-        }
+        self.0.after_giving_up();
     }
 }
 

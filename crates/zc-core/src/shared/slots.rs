@@ -74,6 +74,12 @@ impl Slot {
         }
     }
 
+    /// Whether the guard is inside the lock at `address`. If not, what it did inside is visible.
+    #[inline]
+    pub(super) fn holds(&self, address: usize) -> bool {
+        self.0.load(edge("core.leave", Ordering::SeqCst)) == address
+    }
+
     /// The guard is gone.
     #[inline]
     pub(super) fn free(&self) {
@@ -96,16 +102,13 @@ pub(super) fn mine() -> Option<&'static Slot> {
     .flatten()
 }
 
-/// Whether some guard says that it is inside the lock at `address`. What happened inside before
-/// guards that are gone left is visible after it.
+/// A slot that says that its guard is inside the lock at `address`. If there is none, what happened
+/// inside before the guards left is visible after it.
 #[inline]
-pub(super) fn any_inside(address: usize) -> bool {
-    blocks().any(|block| {
-        block
-            .slots
-            .iter()
-            .any(|slot| slot.0.load(edge("core.leave", Ordering::SeqCst)) == address)
-    })
+pub(super) fn find(address: usize) -> Option<&'static Slot> {
+    blocks()
+        .flat_map(|block| &block.slots)
+        .find(|slot| slot.holds(address))
 }
 
 /// How many lines a writer looks at.
