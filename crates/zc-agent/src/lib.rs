@@ -91,13 +91,17 @@
 //!
 //! # Features
 //!
+//! * `channel` (on by default): [`ChannelSink`], groups into a [`zc_channel`].
+//! * `object-store`: `MultipartSink`, groups into a multipart upload of an [`object_store`].
 //! * `ledger`: count every payload byte that is copied or delivered, see [`zc_core::ledger`].
 
 #![deny(missing_docs)]
 
 mod agent;
+mod biased;
 mod budget;
 mod builder;
+pub mod compat;
 mod error;
 mod failure;
 mod finalize;
@@ -106,6 +110,7 @@ mod handle;
 mod manager;
 mod metrics;
 mod receive;
+mod reserve;
 mod sink;
 mod timer;
 mod types;
@@ -120,8 +125,12 @@ pub use handle::ZeroCopyHandle;
 pub use manager::Manager;
 pub use metrics::AgentMetrics;
 pub use receive::{Failures, Groups};
+#[cfg(feature = "channel")]
+pub use sink::ChannelSink;
 #[cfg(unix)]
 pub use sink::FileSink;
+#[cfg(feature = "object-store")]
+pub use sink::MultipartSink;
 pub use sink::{AsyncWriteSink, GroupSink, SinkError};
 pub use types::{
     AbsoluteOffset, Delivery, FailReason, FinalizeMode, GroupId, GroupState, Received,

@@ -3,6 +3,9 @@
 
 #![cfg(zc_loom)]
 
+#[path = "loom/publish.rs"]
+mod publish;
+
 use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Waker};
@@ -514,6 +517,8 @@ fn a_writer_waits_for_a_reader_by_slot() {
         assert_eq!(guard[0], 0);
         drop(guard);
         writer.join().unwrap();
+        // Whoever was summoned has been there: nobody stands back any more.
+        assert_eq!(buffer.read().unwrap()[0], 1);
     });
 }
 

@@ -103,3 +103,33 @@ fn four_threads_share_a_buffer() {
         assert_eq!(*buffer.read().unwrap(), [2, 2]);
     });
 }
+
+/// Readers that come again and again, by slot and counted, and a writer that sleeps until they are
+/// out: everybody gets in, and afterwards nobody is kept out.
+#[test]
+fn readers_come_again_and_again_beside_a_writer() {
+    model(|| {
+        let buffer = SharedBuffer::from_vec(vec![0_u32; 2]);
+        let readers: Vec<_> = (0..3)
+            .map(|_| {
+                let buffer = buffer.clone();
+                thread::spawn(move || {
+                    for _ in 0..3 {
+                        let guard = buffer.read().unwrap();
+                        assert_eq!(guard[0], guard[1]);
+                        thread::yield_now();
+                    }
+                })
+            })
+            .collect();
+        for _ in 0..2 {
+            let mut guard = buffer.write().unwrap();
+            guard[0] += 1;
+            guard[1] += 1;
+        }
+        assert_eq!(*buffer.read().unwrap(), [2, 2]);
+        for reader in readers {
+            reader.join().unwrap();
+        }
+    });
+}

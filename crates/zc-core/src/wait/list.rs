@@ -98,6 +98,13 @@ pub(super) struct Links {
     mode: usize,
 }
 
+/// Whom a notification has woken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Woken {
+    Thread,
+    Task,
+}
+
 /// The barrier that a waiter owes between linking itself and looking again.
 #[must_use = "without its barrier a waiter may sleep for ever"]
 #[derive(Clone, Copy)]
@@ -218,6 +225,30 @@ impl WaitList {
             }
         }
         self.notify_carefully(n);
+    }
+
+    /// Wakes the one that has been waiting longest and tells what it is. A thread that is woken is
+    /// sure to look; a task is not, for its future may have been forgotten.
+    ///
+    /// Has the barrier of [`notify`](Self::notify) in it, whatever the mode.
+    pub(crate) fn notify_one(&self) -> Option<Woken> {
+        if seeded("core.wait_notify") {
+            return None;
+        }
+        store_load_barrier();
+        if self.word.load(Ordering::Relaxed) < ONE {
+            return None;
+        }
+        let mut one = [None];
+        self.with_links(|links| links.pop_into(&mut one));
+        let [handle] = one;
+        let handle = handle?;
+        let woken = match handle {
+            Handle::Thread(_) => Woken::Thread,
+            Handle::Task(_) => Woken::Task,
+        };
+        handle.wake();
+        Some(woken)
     }
 
     /// As [`notify`](Self::notify), where what makes the thing ready was a `SeqCst`

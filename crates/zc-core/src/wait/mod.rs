@@ -29,5 +29,6 @@ mod strategy;
 mod waiter;
 
 pub use list::WaitList;
+pub(crate) use list::Woken;
 pub use strategy::{Spinner, WaitStrategy};
 pub use waiter::Waiter;
