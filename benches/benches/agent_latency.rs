@@ -35,7 +35,7 @@ fn main() -> ExitCode {
             bench
                 .cell(
                     format!("last commit to group received, {name}"),
-                    Unit::NsPerOp,
+                    Unit::Latency { ops: 300 },
                     32,
                 )
                 .ours(move |n| group_to_receiver(n, q))
@@ -54,7 +54,7 @@ fn main() -> ExitCode {
         bench
             .cell(
                 "one byte below the threshold, beyond the linger of 2 ms, p50",
-                Unit::NsPerOp,
+                Unit::Latency { ops: 10 },
                 4,
             )
             .goal(1e6)

@@ -56,7 +56,9 @@
 //! consumer drops the last view, the slab goes back to the pool, and its charge to the budget.
 //!
 //! A lock is taken once for every group that is opened or completed, for failures, and for adopted
-//! `Bytes`; never for a reservation that fits the open group, never for its commit.
+//! `Bytes`; never for a reservation that fits the open group, never for its commit. A
+//! [`RunWriter`] needs not even an atomic: it owns its run, and who wants to see what is written
+//! pays for a process-wide barrier.
 //!
 //! | what | cost |
 //! |---|---|
@@ -64,6 +66,7 @@
 //! | fill | your own writes; `submit_bytes` below `adopt_threshold` copies once |
 //! | `submit_bytes` at `adopt_threshold` and above | the lock, no byte touched |
 //! | commit | one store, one addition; no allocation |
+//! | [`RunWriter::write`] | one copy, two stores, two loads |
 //! | a group | the lock twice, one slab from the pool, three small allocations |
 //!
 //! # Promises
