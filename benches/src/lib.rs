@@ -27,4 +27,4 @@ pub mod results;
 mod table;
 pub mod threads;
 
-pub use harness::{Bench, Cell, Unit, Work};
+pub use harness::{Bench, Cell, Count, Unit, Work};

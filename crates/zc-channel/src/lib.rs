@@ -105,6 +105,7 @@ mod channel;
 mod core;
 mod drops;
 mod error;
+mod ledger;
 mod permit;
 mod receiver;
 mod ring_buffer;

@@ -29,6 +29,55 @@ pub enum RegionError {
         /// The system's reason.
         source: io::Error,
     },
+    /// There are no free huge pages of that size.
+    #[error(
+        "no huge pages of {page} bytes for a region of {len} (how many there are is set in \
+             /sys/kernel/mm/hugepages; none is the default)"
+    )]
+    HugePages {
+        /// Bytes asked for.
+        len: usize,
+        /// Size of a page.
+        page: usize,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// This system cannot do that.
+    #[error("this system has no {what}")]
+    Unsupported {
+        /// What it does not have.
+        what: &'static str,
+    },
+    /// A file is shorter than what is to be mapped or read, or was.
+    #[error("the file has {found} bytes, {expected} are needed")]
+    Truncated {
+        /// Where the bytes needed end in the file.
+        expected: u64,
+        /// The file's length now.
+        found: u64,
+    },
+    /// A file could not be made, read, sealed or asked.
+    #[error("cannot {what}")]
+    File {
+        /// What was tried.
+        what: &'static str,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// Somebody could still write to a memory file, or cut it short.
+    #[error("the memory file is not sealed against {against}")]
+    NotSealed {
+        /// What it is not sealed against.
+        against: &'static str,
+    },
+    /// More was asked for than was set aside.
+    #[error("{wanted} bytes do not fit into the {limit} set aside")]
+    Limit {
+        /// Bytes asked for, those in use included.
+        wanted: usize,
+        /// The most there can be.
+        limit: usize,
+    },
 }
 
 /// A writer panicked while it held the buffer, so its contents may be half changed. `clear_poison`

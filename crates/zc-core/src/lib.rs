@@ -7,7 +7,8 @@
 //! |---|---|
 //! | [`shared`] | [`SharedBuffer`]: many readers or one writer over one growable `[T]`, with snapshots |
 //! | [`frozen`] | [`Frozen`]: an immutable, counted view that outlives locks and copies nothing |
-//! | [`region`] | [`Region`], [`RegionPool`]: aligned memory from the heap or from the system, recycled |
+//! | [`region`] | [`Region`], [`RegionPool`]: memory from the heap, the system, memory files and files; growing, recycled |
+//! | [`chunked`] | [`ChunkedBuffer`]: a small write under a snapshot copies one chunk, not the whole |
 //! | [`publish`] | [`Publisher`] and [`Reader`]: versions that are read without waiting |
 //! | [`seq`] | [`SeqCell`]: a small plain value that readers copy without locking |
 //! | [`wait`] | how long to spin, whom to wake: threads and tasks in one list |
@@ -46,9 +47,10 @@
 //!
 //! * The lock costs a read-modify-write on one shared word at each end of a read section. It is
 //!   made for sections longer than that; for tiny ones read a [`Frozen`] instead.
-//! * A write under a living snapshot copies the whole buffer once.
-//! * File mappings are not offered as safe regions, because another process could cut the file
-//!   short under them.
+//! * A write to a [`SharedBuffer`] under a living snapshot copies the whole buffer once; to a
+//!   [`ChunkedBuffer`], a chunk.
+//! * Mapping a file is `unsafe`, because another process could cut the file short under the
+//!   mapping; a private copy and a sealed memory file are safe (see [`region`]).
 //! * No executor, no thread, no global: the crate starts nothing and prints nothing.
 //!
 //! # Proof
@@ -58,6 +60,7 @@
 //! defect that it must find. Miri has not run on this crate; it is written for it (no integer is
 //! made a pointer, no reference to shared memory outlives the access it is made for).
 
+pub mod chunked;
 pub mod error;
 pub mod frozen;
 pub mod ledger;
@@ -68,6 +71,7 @@ pub mod shared;
 pub mod sync;
 pub mod wait;
 
+pub use chunked::{ChunkedBuffer, ChunkedPublisher, ChunkedReader, ChunkedSnapshot};
 pub use frozen::{Frozen, FrozenMut};
 pub use publish::{Publisher, Reader};
 pub use region::{Region, RegionPool};

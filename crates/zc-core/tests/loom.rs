@@ -3,6 +3,9 @@
 
 #![cfg(zc_loom)]
 
+#[path = "loom/publish.rs"]
+mod publish;
+
 use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Waker};

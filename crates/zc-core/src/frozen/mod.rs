@@ -18,6 +18,7 @@ mod bytes;
 mod cast;
 mod mutable;
 mod owner;
+mod shared_vec;
 mod span;
 mod view;
 
@@ -26,4 +27,7 @@ pub use owner::Source;
 pub use span::FileSpan;
 pub use view::Frozen;
 
-pub(crate) use owner::SharedVec;
+#[cfg(unix)]
+pub(crate) use owner::OwnerRef;
+pub(crate) use shared_vec::SharedVec;
+pub(crate) use view::bounds;

@@ -38,11 +38,12 @@ impl<T> Frozen<T> {
         let ptr = match &mut self.owner {
             // Nothing to write to.
             None => self.ptr,
-            Some(owner) => match owner.exclusive_base() {
+            Some(owner) => match owner.exclusive() {
                 None => return Err(self),
-                Some(base) => {
+                Some(memory) => {
                     // The view's own pointer may have been made from a shared reference, which
                     // grants no writes: walk to the same address from the owner's.
+                    let base = memory.cast::<u8>();
                     let offset = self.ptr.addr().get() - base.addr().get();
                     // SAFETY: the view lies inside of its owner's memory.
                     unsafe { base.add(offset) }.cast()
@@ -55,6 +56,17 @@ impl<T> Frozen<T> {
             owner: self.owner.take(),
             _elements: PhantomData,
         })
+    }
+
+    /// The elements, to be changed in place, if this is the only view of memory that the crate
+    /// owns and shows all of it: what is written pins nothing else.
+    pub(crate) fn whole_mut(&mut self) -> Option<&mut [T]> {
+        let memory = self.owner.as_mut()?.exclusive()?;
+        let base = memory.cast::<T>();
+        let is_whole = base.addr() == self.ptr.addr() && memory.len() == self.len * size_of::<T>();
+        // SAFETY: the only view (I2 of the owner), and it shows `len` elements that start where
+        // the memory does; `self` is borrowed exclusively.
+        is_whole.then(|| unsafe { std::slice::from_raw_parts_mut(base.as_ptr(), self.len) })
     }
 }
 

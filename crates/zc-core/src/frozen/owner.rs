@@ -11,12 +11,13 @@
 //!   above one; whoever holds the only reference of a `writable` owner may write.
 //! * **I3** `table` belongs to the type that the allocation was made for.
 
-use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 
 #[cfg(unix)]
 use std::os::fd::BorrowedFd;
 
+#[cfg(unix)]
+use crate::region::Mapping;
 use crate::region::Region;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::edge;
@@ -46,14 +47,17 @@ struct Header {
     table: &'static Table,
 }
 
-struct Table {
+pub(super) struct Table {
     /// Drops the owner and frees the allocation.
     free: unsafe fn(&OwnerRef),
-    /// Where memory begins that the crate owns and may write to while it is not shared.
-    writable: Option<unsafe fn(&OwnerRef) -> NonNull<u8>>,
+    /// Memory that the crate owns and may write to while it is not shared.
+    writable: Option<MemoryOf>,
     #[cfg(unix)]
     file: Option<FileOf>,
 }
+
+/// All of an owner's memory.
+type MemoryOf = unsafe fn(&OwnerRef) -> NonNull<[u8]>;
 
 /// The file behind an owner, and the position in it of the owner's first byte.
 #[cfg(unix)]
@@ -94,7 +98,21 @@ impl OwnerRef {
         (Self::allocate(region, Region::TABLE), ptr, len)
     }
 
-    fn allocate<O>(owner: O, table: &'static Table) -> Self {
+    /// Keeps `mapping` until nothing refers to it any more. Its memory is not for this owner to
+    /// write.
+    #[cfg(unix)]
+    pub(crate) fn from_mapping(mapping: Mapping) -> Self {
+        Self::allocate(mapping, Mapping::TABLE)
+    }
+
+    /// The mapping that this was made of.
+    #[cfg(unix)]
+    pub(crate) fn as_mapping(&self) -> &Mapping {
+        // SAFETY: I3: only what `from_mapping` has made is asked for it.
+        unsafe { &*self.owner::<Mapping>() }
+    }
+
+    pub(super) fn allocate<O>(owner: O, table: &'static Table) -> Self {
         let owned = Box::new(Owned {
             header: Header {
                 refs: AtomicUsize::new(1),
@@ -113,7 +131,7 @@ impl OwnerRef {
     }
 
     /// The owner, in an allocation made for an `O`.
-    fn owner<O>(&self) -> *mut O {
+    pub(super) fn owner<O>(&self) -> *mut O {
         let owned = self.0.cast::<Owned<O>>().as_ptr();
         // SAFETY: I1, I3: in bounds of the allocation; no reference is made.
         unsafe { &raw mut (*owned).owner }
@@ -126,11 +144,11 @@ impl OwnerRef {
         refs.load(edge("core.owner_drop", Ordering::Acquire)) == 1
     }
 
-    /// Where the memory begins, if this is the only reference to memory that may be written.
-    pub(crate) fn exclusive_base(&mut self) -> Option<NonNull<u8>> {
-        let base = self.header().table.writable?;
+    /// All of the memory, if this is the only reference to memory that may be written.
+    pub(super) fn exclusive(&mut self) -> Option<NonNull<[u8]>> {
+        let memory = self.header().table.writable?;
         // SAFETY: I3, and nobody else refers to the memory (I2).
-        self.is_unique().then(|| unsafe { base(self) })
+        self.is_unique().then(|| unsafe { memory(self) })
     }
 
     /// The file behind the memory, and the position in it of the byte at `ptr`.
@@ -175,7 +193,7 @@ impl Drop for OwnerRef {
 }
 
 /// The table of an owner's type.
-trait HasTable {
+pub(super) trait HasTable {
     const TABLE: &'static Table;
 }
 
@@ -191,8 +209,17 @@ impl<T, S: Source<T>> HasTable for (T, S) {
 impl HasTable for Region {
     const TABLE: &'static Table = &Table {
         free: free::<Self>,
-        writable: Some(base_of_region),
+        writable: Some(memory_of_region),
         #[cfg(unix)]
+        file: None,
+    };
+}
+
+#[cfg(unix)]
+impl HasTable for Mapping {
+    const TABLE: &'static Table = &Table {
+        free: free::<Self>,
+        writable: None,
         file: None,
     };
 }
@@ -200,7 +227,7 @@ impl HasTable for Region {
 impl<T> HasTable for Vec<T> {
     const TABLE: &'static Table = &Table {
         free: free::<Self>,
-        writable: Some(base_of_vec::<T>),
+        writable: Some(memory_of_vec::<T>),
         #[cfg(unix)]
         file: None,
     };
@@ -216,17 +243,19 @@ unsafe fn free<O>(this: &OwnerRef) {
 
 /// # Safety
 /// `this` is the only reference to an allocation made for a `Region`.
-unsafe fn base_of_region(this: &OwnerRef) -> NonNull<u8> {
+unsafe fn memory_of_region(this: &OwnerRef) -> NonNull<[u8]> {
     // SAFETY: the caller's promise.
-    unsafe { &*this.owner::<Region>() }.as_ptr()
+    let region = unsafe { &*this.owner::<Region>() };
+    NonNull::slice_from_raw_parts(region.as_ptr(), region.len())
 }
 
 /// # Safety
 /// `this` is the only reference to an allocation made for a `Vec<T>`.
-unsafe fn base_of_vec<T>(this: &OwnerRef) -> NonNull<u8> {
+unsafe fn memory_of_vec<T>(this: &OwnerRef) -> NonNull<[u8]> {
     // SAFETY: the caller's promise.
     let vec = unsafe { &mut *this.owner::<Vec<T>>() };
-    NonNull::from(vec.as_mut_slice()).cast()
+    let bytes = size_of_val(vec.as_slice());
+    NonNull::slice_from_raw_parts(NonNull::from(vec.as_mut_slice()).cast(), bytes)
 }
 
 /// # Safety
@@ -235,48 +264,4 @@ unsafe fn base_of_vec<T>(this: &OwnerRef) -> NonNull<u8> {
 unsafe fn file_of_source<T, S: Source<T>>(this: &OwnerRef) -> Option<(BorrowedFd<'_>, u64)> {
     // SAFETY: the caller's promise; shared access is all that anybody has to a source.
     unsafe { &*this.owner::<S>() }.file()
-}
-
-/// A vector inside an owner, which may change and grow while nothing else refers to it. It is what
-/// a [`SharedBuffer`](crate::SharedBuffer) keeps its elements in: a snapshot is one more reference.
-pub(crate) struct SharedVec<T> {
-    owner: OwnerRef,
-    _vec: PhantomData<Vec<T>>,
-}
-
-impl<T> SharedVec<T> {
-    pub(crate) fn new(vec: Vec<T>) -> Self {
-        Self {
-            owner: OwnerRef::allocate(vec, Vec::<T>::TABLE),
-            _vec: PhantomData,
-        }
-    }
-
-    pub(crate) fn as_vec(&self) -> &Vec<T> {
-        // SAFETY: I3; it only changes through `get_mut`, which borrows `self` exclusively.
-        unsafe { &*self.owner.owner::<Vec<T>>() }
-    }
-
-    /// Whether no view refers to it.
-    pub(crate) fn is_unique(&self) -> bool {
-        self.owner.is_unique()
-    }
-
-    /// The vector, if no view refers to it.
-    pub(crate) fn get_mut(&mut self) -> Option<&mut Vec<T>> {
-        // SAFETY: I3; nobody else refers to it (I2).
-        self.owner
-            .is_unique()
-            .then(|| unsafe { &mut *self.owner.owner::<Vec<T>>() })
-    }
-
-    /// One more reference, and where the elements are.
-    pub(crate) fn share(&self) -> (OwnerRef, NonNull<T>, usize) {
-        let elements = self.as_vec().as_slice();
-        (
-            self.owner.clone(),
-            NonNull::from(elements).cast(),
-            elements.len(),
-        )
-    }
 }

@@ -7,7 +7,8 @@ use std::marker::PhantomData;
 use std::ops::{Bound, Deref, RangeBounds};
 use std::ptr::NonNull;
 
-use super::owner::{OwnerRef, SharedVec, Source};
+use super::owner::{OwnerRef, Source};
+use super::shared_vec::SharedVec;
 use crate::region::Region;
 
 /// An immutable, counted, sliceable view of `[T]`.
@@ -85,7 +86,7 @@ impl<T> Frozen<T> {
         Self::from_parts(ptr, len, Some(owner))
     }
 
-    pub(super) const fn from_parts(ptr: NonNull<T>, len: usize, owner: Option<OwnerRef>) -> Self {
+    pub(crate) const fn from_parts(ptr: NonNull<T>, len: usize, owner: Option<OwnerRef>) -> Self {
         Self {
             ptr,
             len,
@@ -160,7 +161,7 @@ impl<T> Frozen<T> {
     }
 }
 
-fn bounds(range: &impl RangeBounds<usize>, len: usize) -> (usize, usize) {
+pub(crate) fn bounds(range: &impl RangeBounds<usize>, len: usize) -> (usize, usize) {
     let start = match range.start_bound() {
         Bound::Included(&n) => n,
         Bound::Excluded(&n) => n.saturating_add(1),

@@ -5,8 +5,8 @@ use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
 use std::ptr;
 
-use super::Version;
 use super::publisher::Publisher;
+use super::version::Version;
 use crate::frozen::FrozenMut;
 
 /// Elements that become the next version with [`commit`](Self::commit). Dropping it, also by a

@@ -6,12 +6,13 @@
 //!
 //! | step | cost |
 //! |---|---|
-//! | [`Reader::load`] | one locked instruction and three loads; no count is touched |
-//! | [`Reader::latest`] | one load while nothing new is there |
-//! | [`Publisher::publish`] | one allocation, one exchange, one look at every reader's slot |
+//! | [`Reader::load`](VersionReader::load) | one locked instruction and three loads; no count is touched |
+//! | [`Reader::latest`](VersionReader::latest) | one load while nothing new is there |
+//! | [`Publisher::publish`] | one exchange, one look at every reader's slot |
+//! | [`Publisher::draft`] | nothing where memory can be recycled, else one copy |
 //!
 //! There is a single writer by type, which keeps the proof of reclamation small (see
-//! `reclaim.rs`). Algorithm: hazard pointers (Maged Michael, 2004), one for each reader.
+//! `versions.rs`). Algorithm: hazard pointers (Maged Michael, 2004), one for each reader.
 //!
 //! ```
 //! use zc_core::publish::Publisher;
@@ -26,24 +27,27 @@
 //! assert_eq!(reader.load().version(), version);
 //! assert_eq!(**reader.latest(), [4, 5, 6]);
 //! ```
+//!
+//! Large buffers of which little changes are published with a
+//! [`ChunkedPublisher`](crate::chunked::ChunkedPublisher), by the same machinery.
 
 mod draft;
 mod publisher;
 mod reader;
-mod reclaim;
+mod slots;
+mod spares;
+mod version;
+mod versions;
 
 pub use draft::Draft;
 pub use publisher::Publisher;
-pub use reader::{Pinned, Reader};
+pub use reader::{PinnedVersion, VersionReader};
+pub use version::{Published, Version};
 
-/// Which of a publisher's versions; later ones are greater.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Version(u64);
+pub(crate) use versions::Versions;
 
-impl Version {
-    const FIRST: Self = Self(1);
+/// Reads the versions of one [`Publisher`], without ever waiting.
+pub type Reader<T> = VersionReader<crate::Frozen<T>>;
 
-    const fn next(self) -> Self {
-        Self(self.0 + 1)
-    }
-}
+/// One version of a [`Publisher`], held in place while it is looked at.
+pub type Pinned<'a, T> = PinnedVersion<'a, crate::Frozen<T>>;

@@ -3,61 +3,87 @@
 use std::fmt;
 use std::ops::Deref;
 use std::pin::pin;
+use std::ptr::NonNull;
 use std::time::{Duration, Instant};
 
-use super::Version;
-use super::reclaim::{Node, Shared, Slot};
+use super::slots::Slot;
+use super::version::{Published, Version};
+use super::versions::{Node, Shared};
+use crate::chunked::ChunkedSnapshot;
 use crate::error::{Closed, WaitError};
 use crate::frozen::Frozen;
 use crate::sync::Arc;
 use crate::wait::WaitStrategy;
 
-/// Reads the versions of one [`Publisher`](super::Publisher), without ever waiting. Clone it for
-/// each thread or task.
-pub struct Reader<T> {
-    shared: Arc<Shared<T>>,
-    slot: Arc<Slot<T>>,
+/// Reads the versions of one publisher, without ever waiting. Clone it for each thread or task.
+///
+/// [`Reader`](super::Reader) reads those of a [`Publisher`](super::Publisher),
+/// [`ChunkedReader`](crate::chunked::ChunkedReader) those of a
+/// [`ChunkedPublisher`](crate::chunked::ChunkedPublisher).
+///
+/// # Invariants
+///
+/// * **I1** `slot` is in the list of `shared`, and this reader is the only one that has it.
+pub struct VersionReader<V> {
+    shared: Arc<Shared<V>>,
+    slot: NonNull<Slot<V>>,
     /// For [`latest`](Self::latest).
-    cached: Option<(Version, Frozen<T>)>,
+    cached: Option<(Version, V)>,
     /// The newest version that `load` or `latest` has seen.
     seen: Option<Version>,
 }
 
+// SAFETY: the slot is atomic words, and lives as long as `shared` does (I1), which is counted.
+unsafe impl<V: Send + Sync> Send for VersionReader<V> {}
+
+// SAFETY: shared, it only looks at version numbers.
+unsafe impl<V: Send + Sync> Sync for VersionReader<V> {}
+
 /// One version, held in place while it is looked at.
 ///
 /// It holds no count, and holds nobody up; a reader has one at a time. Leaked, it keeps its version
-/// for ever: the reader's next `load` lets go of it.
+/// for ever, or until the reader's next `load`.
 #[must_use = "the version is let go of as soon as this is dropped"]
-pub struct Pinned<'a, T> {
-    node: &'a Node<T>,
-    slot: &'a Slot<T>,
+pub struct PinnedVersion<'a, V> {
+    node: &'a Node<V>,
+    slot: &'a Slot<V>,
 }
 
-impl<T> Reader<T> {
-    pub(super) fn new(shared: Arc<Shared<T>>) -> Self {
+impl<V> VersionReader<V> {
+    pub(super) fn new(shared: Arc<Shared<V>>) -> Self {
         Self {
-            slot: shared.register(),
+            slot: NonNull::from(shared.slots.register()),
             shared,
             cached: None,
             seen: None,
         }
     }
 
-    /// The current version, in place.
     #[inline]
-    pub fn load(&mut self) -> Pinned<'_, T> {
-        let node = self.shared.pin(&self.slot);
-        self.seen = Some(node.version);
-        Pinned {
-            node,
-            slot: &self.slot,
-        }
+    fn slot(&self) -> &Slot<V> {
+        // SAFETY: I1.
+        unsafe { self.slot.as_ref() }
     }
 
-    /// The current version, kept in this reader until there is a newer one.
+    /// The current version, in place. One locked instruction and a few loads and stores.
     #[inline]
-    pub fn latest(&mut self) -> &Frozen<T> {
-        let version = self.shared.version();
+    pub fn load(&mut self) -> PinnedVersion<'_, V> {
+        // SAFETY: I1; not borrowed from `self`, which is written to below.
+        let slot = unsafe { self.slot.as_ref() };
+        let node = self.shared.pin(slot);
+        self.seen = Some(node.version());
+        PinnedVersion { node, slot }
+    }
+
+    /// The current version, kept in this reader until there is a newer one. One load while there is
+    /// not. A version that is kept is not freed: a reader that is not asked for long keeps an old
+    /// one for as long.
+    #[inline]
+    pub fn latest(&mut self) -> &V
+    where
+        V: Clone,
+    {
+        let version = self.version();
         if self
             .cached
             .as_ref()
@@ -72,17 +98,23 @@ impl<T> Reader<T> {
     }
 
     #[cold]
-    fn refresh(&mut self) {
+    fn refresh(&mut self)
+    where
+        V: Clone,
+    {
         let pinned = self.load();
-        let fresh = (pinned.version(), pinned.to_frozen());
+        let fresh = (pinned.version(), pinned.value().clone());
         drop(pinned);
         self.cached = Some(fresh);
     }
 
-    /// The current version's number.
+    /// The current version's number; never less than that of a version this reader has seen.
     #[must_use]
     pub fn version(&self) -> Version {
-        self.shared.version()
+        // A version can be seen a moment before its number is.
+        self.shared
+            .version()
+            .max(self.seen.unwrap_or(Version::FIRST))
     }
 
     /// Blocks until there is a version newer than `version`, at most for `timeout`.
@@ -126,10 +158,10 @@ impl<T> Reader<T> {
     }
 }
 
-impl<T> Clone for Reader<T> {
+impl<V: Clone> Clone for VersionReader<V> {
     fn clone(&self) -> Self {
         Self {
-            slot: self.shared.register(),
+            slot: NonNull::from(self.shared.slots.register()),
             shared: self.shared.clone(),
             cached: self.cached.clone(),
             seen: self.seen,
@@ -137,51 +169,68 @@ impl<T> Clone for Reader<T> {
     }
 }
 
-impl<T> Drop for Reader<T> {
+impl<V> Drop for VersionReader<V> {
     fn drop(&mut self) {
-        self.shared.unregister(&self.slot);
+        self.slot().leave();
     }
 }
 
-impl<T> Pinned<'_, T> {
+impl<'a, V> PinnedVersion<'a, V> {
     /// Which version it is.
     #[must_use]
     pub fn version(&self) -> Version {
-        self.node.version
+        self.node.version()
     }
 
-    /// A view of it that outlives the pin: one atomic addition.
-    #[must_use]
-    pub fn to_frozen(&self) -> Frozen<T> {
-        self.node.value().clone()
-    }
-}
-
-impl<T> Deref for Pinned<'_, T> {
-    type Target = [T];
-
+    /// The published value itself, of which a clone outlives the pin.
     #[inline]
-    fn deref(&self) -> &[T] {
+    #[must_use]
+    pub fn value(&self) -> &V {
         self.node.value()
     }
 }
 
-impl<T> Drop for Pinned<'_, T> {
+impl<T> PinnedVersion<'_, Frozen<T>> {
+    /// A view of it that outlives the pin: one atomic addition.
+    #[must_use]
+    pub fn to_frozen(&self) -> Frozen<T> {
+        self.value().clone()
+    }
+}
+
+impl<T> PinnedVersion<'_, ChunkedSnapshot<T>> {
+    /// A snapshot of it that outlives the pin: two atomic additions.
+    #[must_use]
+    pub fn to_snapshot(&self) -> ChunkedSnapshot<T> {
+        self.value().clone()
+    }
+}
+
+impl<V: Published> Deref for PinnedVersion<'_, V> {
+    type Target = V::Target;
+
+    #[inline]
+    fn deref(&self) -> &V::Target {
+        self.value().target()
+    }
+}
+
+impl<V> Drop for PinnedVersion<'_, V> {
     #[inline]
     fn drop(&mut self) {
         self.slot.clear();
     }
 }
 
-impl<T: fmt::Debug> fmt::Debug for Pinned<'_, T> {
+impl<V: fmt::Debug> fmt::Debug for PinnedVersion<'_, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&**self, f)
+        self.value().fmt(f)
     }
 }
 
-impl<T> fmt::Debug for Reader<T> {
+impl<V> fmt::Debug for VersionReader<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reader")
+        f.debug_struct("VersionReader")
             .field("shared", &self.shared)
             .field("seen", &self.seen)
             .finish_non_exhaustive()

@@ -3,26 +3,54 @@
 //! | kind | made by | memory |
 //! |---|---|---|
 //! | heap | [`Region::heap`] | the global allocator, any alignment |
-//! | anonymous | [`Region::anonymous`] | pages of the system, untouched until used (Unix) |
+//! | anonymous | [`Region::anonymous`], [`RegionOptions`] | pages of the system, small or huge, untouched until used or populated (Unix) |
+//! | a file's bytes | [`Region::from_file`] | a private copy (Unix) |
+//! | pooled | [`RegionPool`] | anonymous pages that were used before |
+//! | growing | [`GrowingRegion`] | addresses set aside, memory as needed, never moved (Unix) |
+//! | memory file | [`Memfd`], [`SealedMemfd`] | memory with a descriptor, sealed for good (Linux) |
+//! | mapped file | [`FileMapping`] | a file's own pages; `unsafe`, and why (Unix) |
+//!
+//! All of them become a [`Frozen`](crate::Frozen) view. Only the first four can become writable
+//! again ([`Frozen::try_into_mut`](crate::Frozen::try_into_mut)); the last two have a file behind
+//! them ([`Frozen::file_span`](crate::Frozen::file_span)).
 //!
 //! # Invariants
 //!
 //! * **I1** `ptr` is valid for reads and writes of `len` bytes until the region is dropped, and
 //!   nothing else owns that memory.
-//! * **I2** All `len` bytes are initialised from the start: both kinds begin zero-filled, and a
+//! * **I2** All `len` bytes are initialised from the start: they begin zero-filled, and a
 //!   region from a pool holds whatever its last user left.
 //! * **I3** The address never changes, also when the `Region` value is moved.
 
 #[cfg(unix)]
-mod anonymous;
+mod file;
 mod heap;
+#[cfg(unix)]
+mod mapping;
+#[cfg(target_os = "linux")]
+mod memfd;
+#[cfg(unix)]
+mod options;
 mod pool;
+#[cfg(unix)]
+mod reserved;
 
 use std::fmt;
 use std::ptr::NonNull;
 
 use crate::error::RegionError;
+#[cfg(unix)]
+pub use file::FileMapping;
+#[cfg(target_os = "linux")]
+pub use memfd::{Memfd, SealedMemfd};
+#[cfg(unix)]
+pub use options::{HugePages, RegionOptions};
 pub use pool::{PoolStats, RegionPool};
+#[cfg(unix)]
+pub use reserved::GrowingRegion;
+
+#[cfg(unix)]
+pub(crate) use mapping::Mapping;
 
 /// Memory of a fixed length at a fixed address, owned by exactly this value.
 ///
@@ -71,8 +99,7 @@ impl Region {
     /// system's reason if it refuses.
     #[cfg(unix)]
     pub fn anonymous(len: usize) -> Result<Self, RegionError> {
-        let ptr = anonymous::map(len)?;
-        Ok(Self::new(ptr, len, Backing::Anonymous))
+        RegionOptions::new().anonymous(len)
     }
 
     fn new(ptr: NonNull<u8>, len: usize, backing: Backing) -> Self {
@@ -128,7 +155,7 @@ impl Drop for Region {
             Backing::Heap { align } => unsafe { heap::free(self.ptr, self.len, align) },
             #[cfg(unix)]
             // SAFETY: I1: mapped with this length, unmapped once.
-            Backing::Anonymous => unsafe { anonymous::unmap(self.ptr, self.len) },
+            Backing::Anonymous => drop(unsafe { Mapping::from_raw(self.ptr, self.len) }),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use zerocopy::{FromBytes, Immutable, IntoBytes};
+use zerocopy::{FromBytes, IntoBytes};
 
 use super::words::Words;
 use crate::sync::atomic::{AtomicUsize, Ordering};
@@ -53,7 +53,7 @@ pub struct SeqCell<T> {
     words: Words<T>,
 }
 
-impl<T: IntoBytes + FromBytes + Immutable + Copy> SeqCell<T> {
+impl<T: IntoBytes + FromBytes + Copy> SeqCell<T> {
     /// A cell with a value.
     #[must_use]
     pub fn new(value: T) -> Self {
@@ -122,7 +122,7 @@ impl<T: IntoBytes + FromBytes + Immutable + Copy> SeqCell<T> {
                 }
             }
         }
-        self.words.store(&value);
+        self.words.store(value);
         self.sequence.store(
             sequence.wrapping_add(2),
             edge("core.seq_end", Ordering::Release),
@@ -135,13 +135,13 @@ fn spinner() -> crate::wait::Spinner {
     WaitStrategy::SpinYield { spins: 64 }.spinner()
 }
 
-impl<T: IntoBytes + FromBytes + Immutable + Copy + Default> Default for SeqCell<T> {
+impl<T: IntoBytes + FromBytes + Copy + Default> Default for SeqCell<T> {
     fn default() -> Self {
         Self::new(T::default())
     }
 }
 
-impl<T: IntoBytes + FromBytes + Immutable + Copy + fmt::Debug> fmt::Debug for SeqCell<T> {
+impl<T: IntoBytes + FromBytes + Copy + fmt::Debug> fmt::Debug for SeqCell<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.try_load() {
             Some(value) => f.debug_tuple("SeqCell").field(&value).finish(),

@@ -86,11 +86,8 @@ mod imp {
         }
 
         #[inline]
-        pub(in crate::seq) fn store(&self, value: &T)
-        where
-            T: zerocopy::Immutable,
-        {
-            let (words, rest) = value.as_bytes().as_chunks::<WORD>();
+        pub(in crate::seq) fn store(&self, mut value: T) {
+            let (words, rest) = value.as_mut_bytes().as_chunks::<WORD>();
             for (i, word) in words.iter().enumerate() {
                 // SAFETY: `i` is below the number of whole words.
                 unsafe { self.word(i) }.store(u64::from_ne_bytes(*word), store_order());
@@ -113,11 +110,11 @@ mod imp {
     /// The checkers' atomics cannot be laid over memory: one of them for each word.
     pub(in crate::seq) struct Words<T>(Box<[AtomicU64]>, PhantomData<T>);
 
-    impl<T: IntoBytes + FromBytes + zerocopy::Immutable> Words<T> {
+    impl<T: IntoBytes + FromBytes> Words<T> {
         pub(in crate::seq) fn new(value: T) -> Self {
             let words = (0..size_of::<T>().div_ceil(WORD)).map(|_| AtomicU64::new(0));
             let this = Self(words.collect(), PhantomData);
-            this.store(&value);
+            this.store(value);
             this
         }
 
@@ -130,8 +127,8 @@ mod imp {
             T::read_from_bytes(&bytes).expect("as many bytes as the type has")
         }
 
-        pub(in crate::seq) fn store(&self, value: &T) {
-            for (to, from) in self.0.iter().zip(value.as_bytes().chunks(WORD)) {
+        pub(in crate::seq) fn store(&self, mut value: T) {
+            for (to, from) in self.0.iter().zip(value.as_mut_bytes().chunks(WORD)) {
                 let mut word = [0; WORD];
                 word[..from.len()].copy_from_slice(from);
                 to.store(u64::from_ne_bytes(word), store_order());
