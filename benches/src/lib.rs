@@ -18,6 +18,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+pub mod broadcast;
 mod harness;
 mod machine;
 pub mod plot;

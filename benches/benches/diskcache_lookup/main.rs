@@ -3,6 +3,13 @@
 //!
 //! A view whose bytes nobody reads costs the same at every size, so gigabytes a second of untouched
 //! views would say nothing; cells without "every byte" are in nanoseconds and look at one byte.
+//!
+//! Tried: a counted share in the cache for each view, and counters with locked additions, cost some
+//! 25 ns of a hit; pins alone and counters of one's own thread do not. Left in a hit: the hash, the pin
+//! and its return, one allocation and its return. LMDB inside of one long transaction is faster where
+//! all fits into the processor's caches, because it pins nothing: that transaction keeps every page
+//! that is replaced meanwhile. Of 16,384 objects of 4 KiB, ours misses the caches once more than a
+//! bare map does, for the slot.
 
 mod files;
 mod ours;

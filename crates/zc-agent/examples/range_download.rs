@@ -28,7 +28,6 @@ use std::num::NonZeroUsize;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::BufMut;
@@ -39,6 +38,7 @@ use zc_agent::{
     BufferError, FailedReservationInfo, Failures, FileSink, GroupSink, Groups, Manager, Received,
     SinkError, SubmitAgent, ZeroCopyHandle,
 };
+use zc_core::sync::atomic::{AtomicU64, Ordering};
 
 const TASKS: usize = 8;
 /// Bytes that one request asks for.
@@ -74,7 +74,7 @@ pub(crate) async fn run(original: PathBuf, copy: &Path) -> Result<Outcome, Error
         address,
         len,
         asked_for: Mutex::new(0),
-        failed: std::sync::Mutex::default(),
+        failed: Mutex::default(),
         left: AtomicU64::new(len),
         retried: AtomicU64::new(0),
     });
@@ -106,7 +106,7 @@ struct Source {
     /// stream's offsets and the file's the same.
     asked_for: Mutex<u64>,
     /// Ranges that failed and have not been retried: each is in here once.
-    failed: std::sync::Mutex<VecDeque<FailedReservationInfo>>,
+    failed: Mutex<VecDeque<FailedReservationInfo>>,
     /// Bytes that are not committed yet.
     left: AtomicU64,
     retried: AtomicU64,
@@ -115,7 +115,7 @@ struct Source {
 /// One task: a range that failed, or the next one, until every byte is committed.
 async fn download(source: Arc<Source>, handle: ZeroCopyHandle) -> Result<(), Error> {
     while source.left.load(Ordering::Relaxed) > 0 {
-        let failed = source.failed.lock().ok().and_then(|mut f| f.pop_front());
+        let failed = source.failed.lock().await.pop_front();
         let agent = match failed {
             Some(info) => {
                 source.retried.fetch_add(1, Ordering::Relaxed);
@@ -208,9 +208,8 @@ async fn store(
             },
             received = failures.recv(), if !ends.1 => match received {
                 Received::Item(report) => {
-                    if let Ok(mut failed) = source.failed.lock() {
-                        failed.extend(report.failed_reservations.iter().cloned());
-                    }
+                    let failed = report.failed_reservations.iter().cloned();
+                    source.failed.lock().await.extend(failed);
                     for group in report.into_groups() {
                         sink.write_group(group).await?;
                     }

@@ -94,8 +94,8 @@
 //!
 //! # Features
 //!
-//! * `channel` (on by default): [`ChannelSink`], groups into a [`zc_channel`].
-//! * `object-store`: `MultipartSink`, groups into a multipart upload of an [`object_store`].
+//! * `channel` (on by default): `ChannelSink`, groups into a `zc_channel`.
+//! * `object-store`: `MultipartSink`, groups into a multipart upload of an `object_store`.
 //! * `ledger`: count every payload byte that is copied or delivered, see [`zc_core::ledger`].
 
 #![deny(missing_docs)]

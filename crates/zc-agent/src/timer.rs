@@ -6,7 +6,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use std::sync::Arc;
 use tokio::runtime::Handle;
@@ -15,6 +15,9 @@ use tokio::time::{Sleep, sleep_until};
 use crate::error::BufferError;
 use crate::manager::{After, Core, Shared};
 use crate::types::{FailReason, SealedBy};
+
+/// Half of the time that tokio's timers count in.
+const HALF_A_TICK: Duration = Duration::from_micros(500);
 
 /// An alarm, made when it is first needed.
 #[derive(Debug, Default)]
@@ -58,6 +61,8 @@ impl Shared {
         after: &mut After,
     ) -> Option<Instant> {
         let linger = self.config.linger?;
+        // Timers ring up to a millisecond late: aim for the middle.
+        let linger = linger - (linger / 4).min(HALF_A_TICK);
         let open = core.current.filter(|_| !self.cursor.peek().is_closed());
         let mut next = None;
         for slot in 0..core.sides.len() {

@@ -4,20 +4,16 @@
 
 mod common;
 
-use std::sync::{Mutex, MutexGuard};
-
 use bytes::Bytes;
 use common::*;
+use tokio::sync::Mutex;
 use zc_agent::*;
 use zc_core::ledger::{self, Ledger};
 
 const BYTES: u64 = 1 << 20;
 
 /// The ledger is the whole process's: one test at a time.
-fn alone() -> MutexGuard<'static, ()> {
-    static LOCK: Mutex<()> = Mutex::new(());
-    LOCK.lock().unwrap_or_else(|broken| broken.into_inner())
-}
+static ALONE: Mutex<()> = Mutex::const_new(());
 
 /// Writes `BYTES` in pieces of `piece`, and gives the ledger's entries for that.
 async fn books(piece: usize, write: impl AsyncFn(SubmitAgent)) -> Ledger {
@@ -42,7 +38,7 @@ async fn books(piece: usize, write: impl AsyncFn(SubmitAgent)) -> Ledger {
 
 #[tokio::test]
 async fn in_place_nothing_is_copied() {
-    let _alone = alone();
+    let _alone = ALONE.lock().await;
     for piece in [64, 1024, 65536] {
         let books = books(piece, async |agent| fill_and_commit(agent)).await;
         assert_eq!(books.sites, [], "{piece}");
@@ -51,7 +47,7 @@ async fn in_place_nothing_is_copied() {
 
 #[tokio::test]
 async fn large_bytes_are_kept_as_they_are() {
-    let _alone = alone();
+    let _alone = ALONE.lock().await;
     for piece in [4096, 65536] {
         let books = books(piece, async |agent| {
             let bytes = pattern_bytes(agent.offset(), piece);
@@ -63,7 +59,7 @@ async fn large_bytes_are_kept_as_they_are() {
 
 #[tokio::test]
 async fn small_bytes_are_copied_once() {
-    let _alone = alone();
+    let _alone = ALONE.lock().await;
     for piece in [64, 1024] {
         let books = books(piece, async |agent| {
             let bytes = pattern_bytes(agent.offset(), piece);
@@ -77,7 +73,7 @@ async fn small_bytes_are_copied_once() {
 
 #[tokio::test]
 async fn chunks_below_the_threshold_are_copied_once_and_the_others_not() {
-    let _alone = alone();
+    let _alone = ALONE.lock().await;
     let books = books(8192, async |agent| {
         let (at, mut agent) = (agent.offset(), agent.into_chunk_agent());
         agent.submit_chunk(pattern_bytes(at, 4096)).unwrap();
@@ -90,7 +86,7 @@ async fn chunks_below_the_threshold_are_copied_once_and_the_others_not() {
 
 #[tokio::test]
 async fn what_a_run_is_given_is_copied_once() {
-    let _alone = alone();
+    let _alone = ALONE.lock().await;
     let (handle, mut groups, _failures) = Manager::builder()
         .min_group_commit_size(64 << 10)
         .spawn()
@@ -115,7 +111,7 @@ async fn what_a_run_is_given_is_copied_once() {
 
 #[tokio::test]
 async fn only_a_group_of_several_pieces_is_copied_to_become_one() {
-    let _alone = alone();
+    let _alone = ALONE.lock().await;
     let (handle, mut groups, _failures) = Manager::builder()
         .min_group_commit_size(8192)
         .adopt_threshold(4096)

@@ -93,7 +93,8 @@ mod multipart {
     use object_store::memory::InMemory;
     use object_store::path::Path;
     use object_store::{MultipartUpload, ObjectStoreExt, PutPayload, PutResult, UploadPart};
-    use std::sync::{Arc, Mutex};
+    use std::sync::Arc;
+    use zc_core::sync::Mutex;
 
     /// An upload that keeps account, and fails part `fails_at`.
     #[derive(Debug, Default, Clone)]
@@ -110,7 +111,7 @@ mod multipart {
     #[async_trait::async_trait]
     impl MultipartUpload for Account {
         fn put_part(&mut self, data: PutPayload) -> UploadPart {
-            let mut book = self.0.lock().unwrap();
+            let mut book = self.0.lock();
             let fails = book.fails_at == Some(book.parts.len());
             book.parts.push(data.as_ref().to_vec());
             Box::pin(async move {
@@ -127,7 +128,7 @@ mod multipart {
 
         async fn complete(&mut self) -> object_store::Result<PutResult> {
             tokio::task::yield_now().await;
-            self.0.lock().unwrap().completed += 1;
+            self.0.lock().completed += 1;
             Ok(PutResult {
                 e_tag: None,
                 version: None,
@@ -135,7 +136,7 @@ mod multipart {
         }
 
         async fn abort(&mut self) -> object_store::Result<()> {
-            self.0.lock().unwrap().aborted += 1;
+            self.0.lock().aborted += 1;
             Ok(())
         }
     }
@@ -165,7 +166,7 @@ mod multipart {
             within(sink.write_group(group)).await.unwrap();
         }
         within(sink.finish()).await.unwrap();
-        let book = account.0.lock().unwrap();
+        let book = account.0.lock();
         let lens: Vec<usize> = book
             .parts
             .iter()
@@ -186,7 +187,7 @@ mod multipart {
     #[tokio::test]
     async fn a_part_that_fails_aborts_the_upload() {
         let account = Account::default();
-        account.0.lock().unwrap().fails_at = Some(1);
+        account.0.lock().fails_at = Some(1);
         let mut sink = MultipartSink::new(Box::new(account.clone()))
             .part_size(100)
             .concurrency(1);
@@ -197,14 +198,14 @@ mod multipart {
             }
         };
         assert!(error.source.to_string().contains("this part"), "{error:?}");
-        assert_eq!(account.0.lock().unwrap().aborted, 1);
+        assert_eq!(account.0.lock().aborted, 1);
         let error = within(sink.write_group(all.next().unwrap()))
             .await
             .unwrap_err();
         assert!(error.group.is_some(), "refused, and given back");
         assert!(within(sink.finish()).await.is_err());
         sink.abort().await.unwrap();
-        let book = account.0.lock().unwrap();
+        let book = account.0.lock();
         assert_eq!((book.completed, book.aborted), (0, 1));
     }
 
@@ -221,7 +222,7 @@ mod multipart {
         within(sink.write_group(all.pop().unwrap())).await.unwrap();
         assert_eq!(sink.position(), 100);
         sink.abort().await.unwrap();
-        assert_eq!(account.0.lock().unwrap().aborted, 1);
+        assert_eq!(account.0.lock().aborted, 1);
     }
 
     #[tokio::test]
@@ -238,6 +239,6 @@ mod multipart {
             tokio::task::yield_now().await;
         }
         assert!(polls > 0, "it waits for the parts");
-        assert_eq!(account.0.lock().unwrap().completed, 1);
+        assert_eq!(account.0.lock().completed, 1);
     }
 }

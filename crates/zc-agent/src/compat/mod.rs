@@ -47,7 +47,7 @@
 //! # What it costs
 //!
 //! A group is copied once, into its box; a task moves the groups into the channels. Without that,
-//! and with retries, linger, budgets and the rest: see the [crate](crate).
+//! and with retries, linger, budgets and the rest: see the rest of this crate.
 
 #![forbid(unsafe_code)]
 

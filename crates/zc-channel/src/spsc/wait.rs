@@ -49,7 +49,7 @@ impl<T> Producer<T> {
     pub fn wait_room_blocking(&mut self, count: usize) -> Result<(), ReserveError> {
         let ring = Arc::clone(&self.ring);
         let look = || self.look_for_room(count);
-        let waited = crate::wait::block(&ring.room, None, look, || {});
+        let waited = crate::wait::block(&ring.room, ring.capacity(), None, look, || {});
         waited.expect("a wait without deadline ends with a result")
     }
 
@@ -105,7 +105,7 @@ impl<T> Consumer<T> {
     pub fn wait_items_blocking(&mut self, count: usize) -> usize {
         let ring = Arc::clone(&self.ring);
         let look = || self.look_for_items(count);
-        let waited = crate::wait::block(&ring.items, None, look, || {});
+        let waited = crate::wait::block(&ring.items, ring.capacity(), None, look, || {});
         waited.expect("a wait without deadline ends with a result")
     }
 
