@@ -16,6 +16,10 @@ usage: cargo xtask demo [OPTIONS]
   --cache PATH       keep the cache file there (default: a temporary file)
   --serve ADDR       serve the groups there, and go on serving when all is done
   --json FILE        write everything that was measured
+  --html FILE        write the report with its plots there (default: a file in the temporary
+                     folder, whose path is printed)
+  --cache-bytes N    let the cache keep so many bytes (default: 268435456); the oldest groups make
+                     room
   --help             this text
 
 The input is CSV with a header line. These columns are needed, in any order; others are ignored:
@@ -50,6 +54,8 @@ pub struct Args {
     pub cache: Option<PathBuf>,
     pub serve: Option<SocketAddr>,
     pub json: Option<PathBuf>,
+    pub html: Option<PathBuf>,
+    pub cache_bytes: u64,
 }
 
 /// Reads the command line; `None` where only the help was wanted.
@@ -63,6 +69,8 @@ pub fn parse() -> Result<Option<Args>, lexopt::Error> {
         cache: None,
         serve: None,
         json: None,
+        html: None,
+        cache_bytes: 256 << 20,
     };
     let mut parser = lexopt::Parser::from_env();
     while let Some(arg) = parser.next()? {
@@ -80,6 +88,8 @@ pub fn parse() -> Result<Option<Args>, lexopt::Error> {
             Long("cache") => args.cache = Some(parser.value()?.into()),
             Long("serve") => args.serve = Some(parser.value()?.parse()?),
             Long("json") => args.json = Some(parser.value()?.into()),
+            Long("html") => args.html = Some(parser.value()?.into()),
+            Long("cache-bytes") => args.cache_bytes = parser.value()?.parse()?,
             Long("help") | Short('h') => return Ok(None),
             _ => return Err(arg.unexpected()),
         }

@@ -17,6 +17,7 @@ mod failure;
 mod feed;
 mod http;
 mod monitor;
+mod page;
 mod progress;
 mod report;
 mod row;
@@ -41,6 +42,7 @@ use zcbuf::ring::{ConsumerOptions, OnLag, RowRing};
 use args::Args;
 use failure::Failure;
 use feed::{Feed, Fingerprint};
+use page::Timeline;
 use progress::Progress;
 use report::Report;
 use row::{Columns, schema};
@@ -57,8 +59,6 @@ const GROUP_BYTES: usize = 1 << 20;
 const AGENT_BUDGET: usize = 16 << 20;
 /// Groups stored and not yet verified.
 const UNVERIFIED_GROUPS: usize = 32;
-/// Bytes that the cache keeps; the oldest groups make room when it is full.
-const CACHE_BYTES: u64 = 256 << 20;
 /// Chunks of rows whose fingerprints wait for the verifier: more than ring, agent and cache hold.
 const FINGERPRINTS: usize = 1 << 16;
 /// How long a source may take to notice Ctrl-C before it is left behind.
@@ -112,7 +112,7 @@ async fn pipeline(
     shared: &'static Shared,
 ) -> Result<ExitCode, Failure> {
     let cache = RawDiskCache::builder(&cache_path)
-        .capacity(CACHE_BYTES)
+        .capacity(args.cache_bytes)
         // A policy that distrusts what is new would evict groups before they are verified.
         .eviction(Eviction::Lru)
         .open()
@@ -127,7 +127,8 @@ async fn pipeline(
         .map_err(Failure::because("the server's address"))?;
     let serving = tokio::spawn(serve::serve(listener, cache.clone()));
 
-    let report = flow(args, source, &cache, server, shared).await;
+    let timeline: &'static Timeline = Box::leak(Box::new(Timeline::new()));
+    let report = flow(args, source, &cache, server, shared, timeline).await;
     let report = match report {
         Ok(report) => report,
         Err(failure) => {
@@ -144,6 +145,11 @@ async fn pipeline(
         report.write_json(path)?;
         println!("  figures written to           {}", path.display());
     }
+    let page = args.html.clone().unwrap_or_else(|| {
+        std::env::temp_dir().join(format!("zcbuf-demo-{}.html", std::process::id()))
+    });
+    timeline.write(&report, &page)?;
+    println!("  report with plots            {}", page.display());
     if args.serve.is_some() && !report.interrupted {
         println!("  serving on http://{server}/ until Ctrl-C");
         tokio::signal::ctrl_c()
@@ -170,6 +176,7 @@ async fn flow(
     cache: &RawDiskCache,
     server: SocketAddr,
     shared: &'static Shared,
+    timeline: &'static Timeline,
 ) -> Result<Report, Failure> {
     let schema = schema().map_err(Failure::because("the schema"))?;
     let columns = Columns::of(&schema).map_err(Failure::because("the schema"))?;
@@ -250,9 +257,14 @@ async fn flow(
     };
     let verifying = spawn_blocking(move || shared.stage(|| verifier.run()));
     let drawing = tokio::spawn(async move {
+        let mut tick = 0_u64;
         loop {
-            tokio::time::sleep(progress::PERIOD).await;
-            progress.draw(shared);
+            timeline.sample(shared);
+            tokio::time::sleep(page::PERIOD).await;
+            tick += 1;
+            if tick.is_multiple_of(5) {
+                progress.draw(shared);
+            }
         }
     });
 
@@ -286,6 +298,7 @@ async fn flow(
         .map_err(Failure::because("collecting bars"))?;
     watching.await.map_err(Failure::because("the monitor"))?;
     drawing.abort();
+    timeline.sample(shared);
     progress.finish(shared);
 
     // Causes ahead of consequences.

@@ -3,9 +3,9 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use zcbuf::core::sync::Mutex;
 use zcbuf::core::sync::atomic::Ordering::Relaxed;
 
 use crate::bars::Latency;
@@ -63,9 +63,7 @@ impl Timeline {
             rows_in: shared.rows_in.load(Relaxed),
             done,
         };
-        let Ok(mut samples) = self.samples.lock() else {
-            return;
-        };
+        let mut samples = self.samples.lock();
         samples.push(sample);
         if samples.len() >= 2 * SAMPLES {
             let mut keep = false;
@@ -78,7 +76,7 @@ impl Timeline {
 
     /// Writes the page.
     pub fn write(&self, report: &Report, path: &Path) -> Result<(), Failure> {
-        let samples = self.samples.lock().map(|s| s.clone()).unwrap_or_default();
+        let samples = self.samples.lock().clone();
         std::fs::write(path, page(report, &samples))
             .map_err(Failure::because(format_args!("writing {}", path.display())))
     }

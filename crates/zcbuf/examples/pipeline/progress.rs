@@ -1,14 +1,9 @@
 //! Progress bars while the pipeline runs. They show themselves only on a terminal.
 
-use std::time::Duration;
-
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use zcbuf::core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::shared::Shared;
-
-/// How often the bars are drawn.
-pub const PERIOD: Duration = Duration::from_millis(100);
 
 /// Which counter a bar shows.
 type Counter = fn(&Shared) -> &AtomicU64;

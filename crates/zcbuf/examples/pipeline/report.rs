@@ -63,8 +63,13 @@ impl Report {
         (self.rows_in * self.row_bytes) as f64 / (self.sealed_bytes.max(1)) as f64
     }
 
-    /// The table, and the closing line.
+    /// Prints the table.
     pub fn print(&self) {
+        print!("{}", self.table());
+    }
+
+    /// The table of everything that was measured.
+    pub fn table(&self) -> String {
         let mut out = String::new();
         let mut line = |name: &str, value: String| {
             // Writing to a string cannot fail.
@@ -139,7 +144,7 @@ impl Report {
                 self.cache.objects, self.cache.bytes, self.cache.evictions
             ),
         );
-        print!("{out}");
+        out
     }
 
     /// The line that a script looks for.
