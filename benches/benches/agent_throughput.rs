@@ -1,138 +1,211 @@
-//! Pieces written by four threads into one ordered stream of groups of a mebibyte: what a piece
-//! costs from its reservation to its group. The receiver checks that each piece came whole, and as
-//! often as it was written.
+//! Pieces written by some tasks into one ordered stream of groups of a mebibyte, from the first
+//! reservation to the last group received and the report. What it costs in time, in allocations, and
+//! (with the feature `ledger`) in copied bytes.
+//!
+//! Tried, and lost: a mutex around each run (two locked instructions a piece, 15 ns where the whole
+//! piece now takes less); making runs known to the manager one by one (a lock for every 4 KiB).
 
-use std::num::NonZeroUsize;
+mod agent;
+mod counting;
+
 use std::process::ExitCode;
-use std::sync::mpsc;
 use std::time::Duration;
 
-use bytes::BufMut;
-use zc_agent::{Manager, Received};
-use zc_benches::threads::{Task, expect, together};
-use zc_benches::{Bench, Unit};
-use zc_core::sync::block_on;
+use agent::ours::How;
+use agent::{Outcome, Shape, ours, peers};
+use zc_benches::{Bench, Cell, Unit};
 
-const WRITERS: usize = 4;
-const GROUP: usize = 1 << 20;
+/// The original's own benchmark: 28 pieces of 10 MiB, in groups of 13.
+const SEED_PIECE: usize = 10 << 20;
+const SEED_WRITERS: usize = 28;
+const SEED_GROUP: usize = 13 * SEED_PIECE;
 
 fn main() -> ExitCode {
     Bench::main("agent_throughput", |bench| {
-        for size in [64, 4096] {
-            bench
-                .cell(
-                    format!("pieces of {size} B, groups of 1 MiB, {WRITERS} writers"),
-                    Unit::NsPerOp,
-                    256,
-                )
-                .ours(move |pieces| ours(size, pieces))
-                .peer("a Vec a piece over std mpsc", move |pieces| {
-                    collected(size, pieces)
-                })
-                .run();
+        if cfg!(feature = "ledger") {
+            return copies(bench);
+        }
+        for (writers, goal) in [(1, 30.0), (4, 9.0), (16, 9.0)] {
+            pieces(bench, "one by one", How::OneByOne, 64, writers, goal);
+        }
+        for writers in [1, 4, 16] {
+            pieces(
+                bench,
+                "in runs of 4 KiB",
+                How::Runs(4 << 10),
+                64,
+                writers,
+                100.0,
+            );
+        }
+        for (writers, goal) in [(1, 16.0), (4, 12.0), (16, 12.0)] {
+            let how = How::Runs(64 << 10);
+            pieces(bench, "in runs of 64 KiB", how, 1024, writers, goal);
+        }
+        large(bench);
+        seed(bench);
+        for size in [64, 1024, 65536] {
+            allocations(bench, size);
         }
     })
 }
 
-/// The pieces that writer `writer` writes: every fourth.
-fn share(writer: usize, pieces: u64) -> u64 {
-    let (writers, writer) = (WRITERS as u64, writer as u64);
-    (pieces + writers - 1 - writer) / writers
-}
-
-/// How many bytes of each writer there are; every byte of a piece is its writer's number.
-#[derive(Default)]
-struct Count([u64; WRITERS]);
-
-impl Count {
-    fn add(&mut self, bytes: &[u8], size: usize) -> Result<(), String> {
-        for piece in bytes.chunks(size) {
-            let writer = usize::from(piece[0]);
-            expect("the last byte of a piece", piece.last(), piece.first())?;
-            let count = self.0.get_mut(writer).ok_or("a byte that nobody wrote")?;
-            *count += piece.len() as u64;
-        }
-        Ok(())
-    }
-
-    fn check(&self, size: usize, pieces: u64) -> Result<(), String> {
-        let wanted: Vec<u64> = (0..WRITERS)
-            .map(|w| share(w, pieces) * size as u64)
-            .collect();
-        expect("bytes of each writer", self.0.to_vec(), wanted)
+/// A work that writes pieces of `size` bytes with `writers` writers.
+fn with(
+    size: usize,
+    writers: usize,
+    work: impl Fn(Shape) -> Outcome + Send + Sync + 'static,
+) -> impl Fn(u64) -> Outcome + Send + Sync + 'static {
+    move |pieces| {
+        work(Shape {
+            size,
+            writers,
+            pieces,
+        })
     }
 }
 
-fn ours(size: usize, pieces: u64) -> Result<Duration, String> {
-    let builder = Manager::builder().min_group_commit_size(GROUP);
-    let (handle, mut groups, failures) = builder.spawn().map_err(|e| e.to_string())?;
-    drop(failures);
-    let piece = NonZeroUsize::new(size).ok_or("a piece has bytes")?;
-    // Each writer leaves by a message; the last one finalizes, so that the groups come to an end.
-    let (leave, left) = mpsc::channel::<()>();
-    let mut tasks: Vec<Task<'_>> = Vec::new();
-    for writer in 0..WRITERS {
-        let (handle, leave) = (handle.clone(), leave.clone());
-        tasks.push(Box::new(move || {
-            let byte = u8::try_from(writer).map_err(|e| e.to_string())?;
-            for _ in 0..share(writer, pieces) {
-                let mut agent = handle
-                    .blocking_reserve_writer(piece)
-                    .map_err(|e| e.to_string())?;
-                agent.put_bytes(byte, size);
-                agent.commit().map_err(|e| e.to_string())?;
-            }
-            drop(leave);
-            Ok(())
-        }));
-    }
-    drop(leave);
-    tasks.push(Box::new(move || {
-        // Ends when every writer has dropped its end.
-        while left.recv().is_ok() {}
-        let end = block_on(handle.finalize()).map_err(|e| e.to_string())?;
-        expect("a report of failures that is empty", end.is_empty(), true)
-    }));
-    tasks.push(Box::new(move || {
-        let mut count = Count::default();
-        while let Received::Item(group) = block_on(groups.recv()) {
-            for chunk in group.chunks() {
-                count.add(chunk, size)?;
-            }
+/// Adds the peers that copy their pieces.
+fn against(cell: Cell<'_>, size: usize, writers: usize) -> Cell<'_> {
+    let cell = cell
+        .peer("Mutex<Vec> and swap", with(size, writers, peers::mutex_vec))
+        .peer(
+            "tokio mpsc of Bytes, coalesced",
+            with(size, writers, |shape| peers::mpsc_bytes(shape, false)),
+        );
+    #[cfg(feature = "peers")]
+    {
+        let cell = cell.peer("zc_buffer", with(size, writers, peers::zc_buffer));
+        if writers > 1 {
+            return cell;
         }
-        count.check(size, pieces)
-    }));
-    together(tasks)
+        cell.peer("bbqueue", with(size, 1, peers::bbqueue)).peer(
+            "object_store WriteMultipart",
+            with(size, 1, peers::write_multipart),
+        )
+    }
+    #[cfg(not(feature = "peers"))]
+    cell
 }
 
-/// What one writes without it: a buffer for each piece, a bounded queue, and one thread that
-/// copies the pieces together.
-fn collected(size: usize, pieces: u64) -> Result<Duration, String> {
-    let (sender, receiver) = mpsc::sync_channel::<Vec<u8>>(1024);
-    let mut tasks: Vec<Task<'_>> = Vec::new();
-    for writer in 0..WRITERS {
-        let sender = sender.clone();
-        tasks.push(Box::new(move || {
-            let byte = u8::try_from(writer).map_err(|e| e.to_string())?;
-            for _ in 0..share(writer, pieces) {
-                sender.send(vec![byte; size]).map_err(|e| e.to_string())?;
-            }
-            Ok(())
-        }));
+fn pieces(bench: &mut Bench, name: &str, how: How, size: usize, writers: usize, millions: f64) {
+    let name = format!("{size} B {name}, {writers} writers");
+    let cell = bench
+        .cell(name, Unit::MillionsPerSecond { steps: 1 }, 256)
+        .goal(millions)
+        .ours(with(size, writers, move |shape| ours::run(how, shape)));
+    against(cell, size, writers).run();
+}
+
+fn large(bench: &mut Bench) {
+    let size = 64 << 10;
+    let bytes = size as u64;
+    let cell = bench
+        .cell(
+            "64 KiB from a slice, 1 writer",
+            Unit::GigabytesPerSecond { bytes },
+            64,
+        )
+        .goal(20.0)
+        .ours(with(size, 1, |shape| ours::run(How::OneByOne, shape)));
+    against(cell, size, 1).run();
+    let cell = bench
+        .cell(
+            "64 KiB of Bytes, kept as they are, 1 writer",
+            Unit::MillionsPerSecond { steps: 1 },
+            64,
+        )
+        .goal(2.0)
+        .ours(with(size, 1, |shape| ours::run(How::Adopted, shape)))
+        .peer(
+            "tokio mpsc of Bytes, not coalesced",
+            with(size, 1, |shape| peers::mpsc_bytes(shape, true)),
+        );
+    #[cfg(feature = "peers")]
+    let cell = cell.peer("zc_buffer", with(size, 1, peers::zc_buffer));
+    cell.run();
+}
+
+fn seed(bench: &mut Bench) {
+    let bytes = SEED_PIECE as u64;
+    for (name, adopt, goal) in [
+        ("kept as they are", true, 32.2),
+        ("copied into slabs", false, 7.0),
+    ] {
+        let name = format!("28 writers of 10 MiB of Bytes {name}, groups of 130 MiB");
+        let work = with(SEED_PIECE, SEED_WRITERS, move |shape| {
+            ours::rounds(shape, SEED_GROUP, adopt)
+        });
+        let cell = bench
+            .cell(name, Unit::GigabytesPerSecond { bytes }, 2)
+            .goal(goal)
+            .ours(work);
+        #[cfg(feature = "peers")]
+        let cell = cell.peer(
+            "zc_buffer",
+            with(SEED_PIECE, SEED_WRITERS, |shape| {
+                peers::zc_buffer_rounds(shape, SEED_GROUP)
+            }),
+        );
+        cell.run();
     }
-    drop(sender);
-    tasks.push(Box::new(move || {
-        let mut count = Count::default();
-        let mut group = Vec::with_capacity(GROUP + size);
-        for piece in receiver {
-            group.extend_from_slice(&piece);
-            if group.len() >= GROUP {
-                count.add(&group, size)?;
-                group.clear();
-            }
+}
+
+/// Allocations while pieces are written, those of the start and the end included.
+fn allocations(bench: &mut Bench, size: usize) {
+    /// The count of a work in place of its time.
+    fn counted(
+        work: impl Fn(u64) -> Outcome + Send + Sync + 'static,
+    ) -> impl Fn(u64) -> Outcome + Send + Sync + 'static {
+        move |pieces| {
+            let (worked, count) = counting::during(|| work(pieces));
+            worked.map(|_| Duration::from_nanos(count))
         }
-        count.add(&group, size)?;
-        count.check(size, pieces)
-    }));
-    together(tasks)
+    }
+    let what = "allocations per piece";
+    let how = if size < 65536 {
+        How::OneByOne
+    } else {
+        How::Adopted
+    };
+    let cell = bench
+        .cell(
+            format!("allocations, {size} B, 4 writers"),
+            Unit::PerOp { what },
+            256,
+        )
+        .goal(if size < 65536 { 0.01 } else { 1.5 })
+        .ours(counted(with(size, 4, move |shape| ours::run(how, shape))))
+        .peer(
+            "Mutex<Vec> and swap",
+            counted(with(size, 4, peers::mutex_vec)),
+        )
+        .peer(
+            "tokio mpsc of Bytes, coalesced",
+            counted(with(size, 4, |shape| peers::mpsc_bytes(shape, false))),
+        );
+    #[cfg(feature = "peers")]
+    let cell = cell.peer("zc_buffer", counted(with(size, 4, peers::zc_buffer)));
+    cell.run();
+}
+
+/// Bytes that we copy for each byte delivered. Filling in place is the writer's own doing, and no
+/// copy; the other ways copy from what they are given.
+fn copies(bench: &mut Bench) {
+    let what = "bytes copied per byte delivered";
+    let ways = [
+        ("64 B in place", How::OneByOne, 64, 0.0),
+        ("64 B in runs", How::Runs(4 << 10), 64, 1.01),
+        ("64 KiB of Bytes", How::Adopted, 64 << 10, 0.0),
+    ];
+    for (name, how, size, goal) in ways {
+        let work = with(size, 4, move |shape| {
+            let before = zc_core::ledger::snapshot();
+            ours::run(how, shape)?;
+            let copied = zc_core::ledger::snapshot().since(&before).copied();
+            Ok(Duration::from_nanos(copied / shape.size as u64))
+        });
+        let cell = bench.cell(format!("copies, {name}"), Unit::PerOp { what }, 256);
+        cell.goal(goal).ours(work).run();
+    }
 }

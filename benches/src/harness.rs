@@ -16,6 +16,9 @@ use crate::{machine, table};
 /// the operations took (not the preparation), or what went wrong.
 pub type Work = Arc<dyn Fn(u64) -> Result<Duration, String> + Send + Sync>;
 
+/// The work of a contestant whose figure is counted; see [`Bench::counted`].
+pub type Count<'a> = Box<dyn FnOnce(bool) -> Result<f64, String> + 'a>;
+
 /// Repetitions of each contestant. Odd, so that the median is one of them.
 const REPETITIONS: usize = 9;
 /// A measured repetition, of which the target is a fraction of a second, has hung if it takes longer.
@@ -32,6 +35,12 @@ pub enum Unit {
     GigabytesPerSecond {
         /// Bytes that one operation moves.
         bytes: u64,
+    },
+    /// How often something happens in one operation; lower is better. The work gives the count in
+    /// place of a time, as so many nanoseconds.
+    PerOp {
+        /// What is counted, and per what.
+        what: &'static str,
     },
     /// 10^6 steps a second, where one operation is this many (one by each thread, say); higher is
     /// better.
@@ -103,6 +112,55 @@ impl Bench {
             peers: Vec::new(),
             limit: None,
         }
+    }
+
+    /// A cell whose figures are counted and not timed, so that one run of each contestant is enough:
+    /// each is told whether a short run will do, and gives its figure. The first one is ours; higher
+    /// is better.
+    pub fn counted(&mut self, name: &str, unit: &str, contestants: Vec<(&str, Count<'_>)>) {
+        if !self.args.wants(name) || self.results.has(name) {
+            return;
+        }
+        if self.args.mode == Mode::List {
+            table::line(&format!("{}: {name}", self.results.bench));
+            return;
+        }
+        let short = self.args.mode == Mode::Smoke;
+        let mut figures = contestants.into_iter().map(|(name, count)| {
+            let figure = count(short).map(|figure| Figures::of(&mut [figure]));
+            let measured = figure.map_or_else(Measured::Failed, Measured::Figures);
+            (name.to_owned(), measured)
+        });
+        let ours = figures.next().map(|(_, measured)| measured);
+        self.take(CellResult {
+            cell: name.to_owned(),
+            unit: unit.to_owned(),
+            better: "higher".to_owned(),
+            ours: ours.unwrap_or(Measured::Failed("not run".to_owned())),
+            peers: figures.collect(),
+            limit: None,
+            goal: None,
+        });
+    }
+
+    /// Shows and keeps the result of a cell.
+    fn take(&mut self, result: CellResult) {
+        self.cells += 1;
+        if let Measured::Failed(why) = &result.ours {
+            table::line(&format!("{}: ours failed: {why}", result.cell));
+            self.failed += 1;
+        }
+        if self.args.mode != Mode::Smoke {
+            if self.results.cells.is_empty() {
+                table::head(&self.results);
+            }
+            table::row(&result);
+        } else {
+            for (name, why) in result.failed_peers() {
+                table::line(&format!("{}: {name}: {why}", result.cell));
+            }
+        }
+        self.results.cells.push(result);
     }
 
     /// Goes on with the next cell in a new image of this process: the threads of a peer that hung,
@@ -226,25 +284,10 @@ impl Cell<'_> {
             limit,
             goal: self.goal,
         };
-        self.bench.cells += 1;
-        if let Measured::Failed(why) = &result.ours {
-            table::line(&format!("{}: ours failed: {why}", result.cell));
-            self.bench.failed += 1;
-        }
-        if self.bench.args.mode != Mode::Smoke {
-            if self.bench.results.cells.is_empty() {
-                table::head(&self.bench.results);
-            }
-            table::row(&result);
-        } else {
-            for (name, why) in result.failed_peers() {
-                table::line(&format!("{}: {name}: {why}", result.cell));
-            }
-        }
         let hung = result
             .failed_peers()
             .any(|(_, why)| why.starts_with("hung"));
-        self.bench.results.cells.push(result);
+        self.bench.take(result);
         if hung && self.bench.args.mode != Mode::Smoke {
             self.bench.start_over();
         }
@@ -385,6 +428,7 @@ impl Unit {
         match self {
             Self::NsPerOp => seconds * 1e9 / ops as f64,
             Self::GigabytesPerSecond { bytes } => (ops * bytes) as f64 / seconds / 1e9,
+            Self::PerOp { .. } => elapsed.as_nanos() as f64 / ops as f64,
             Self::MillionsPerSecond { steps } => (ops * steps) as f64 / seconds / 1e6,
             Self::Latency { .. } => seconds * 1e9,
         }
@@ -393,6 +437,7 @@ impl Unit {
     fn name(self) -> &'static str {
         match self {
             Self::NsPerOp => "ns/op",
+            Self::PerOp { what } => what,
             Self::GigabytesPerSecond { .. } => "GB/s",
             Self::MillionsPerSecond { .. } => "M/s",
             Self::Latency { .. } => "ns",
@@ -401,7 +446,7 @@ impl Unit {
 
     fn better(self) -> &'static str {
         match self {
-            Self::NsPerOp | Self::Latency { .. } => "lower",
+            Self::NsPerOp | Self::PerOp { .. } | Self::Latency { .. } => "lower",
             Self::GigabytesPerSecond { .. } | Self::MillionsPerSecond { .. } => "higher",
         }
     }

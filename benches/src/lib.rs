@@ -18,6 +18,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+pub mod broadcast;
 mod harness;
 mod machine;
 pub mod plot;
@@ -26,4 +27,4 @@ pub mod results;
 mod table;
 pub mod threads;
 
-pub use harness::{Bench, Cell, Unit, Work};
+pub use harness::{Bench, Cell, Count, Unit, Work};

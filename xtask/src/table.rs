@@ -2,11 +2,11 @@
 //! build stand together.
 
 use crate::lanes::{
-    checks, coverage, edges, endurance, instructions, models, mutants, programs, sanitizers, seeds,
-    suites,
+    checks, coverage, edges, endurance, fuzz, instructions, models, mutants, programs, sanitizers,
+    seeds, suites,
 };
 use crate::step::{Step, Tier};
-use crate::tools::{ASAN, BUILD_STD, CLIPPY, LLVM_TOOLS, MIRI, MUTANTS, RUSTFMT, VALGRIND};
+use crate::tools::{ASAN, BUILD_STD, CLIPPY, CXX, LLVM_TOOLS, MIRI, MUTANTS, RUSTFMT, VALGRIND};
 
 pub(crate) static STEPS: &[Step] = &[
     Step {
@@ -288,6 +288,16 @@ pub(crate) static STEPS: &[Step] = &[
         tests: true,
         budget: 1500,
         run: endurance::stress,
+    },
+    Step {
+        name: "fuzz",
+        lane: "fuzz",
+        tier: Tier::Verify,
+        proves: "what reads bytes from elsewhere comes back from all that coverage leads to",
+        needs: &[&ASAN, &CXX],
+        tests: true,
+        budget: 1200,
+        run: fuzz::fuzz,
     },
     Step {
         name: "coverage",

@@ -98,6 +98,14 @@ pub(crate) static VALGRIND: Tool = Tool {
     required: false,
 };
 
+/// For libFuzzer's runtime.
+pub(crate) static CXX: Tool = Tool {
+    name: "c++",
+    probe: || version("c++", &["--version"]),
+    get: &["apt-get", "install", "-y", "g++"],
+    required: false,
+};
+
 pub(crate) static LLVM_TOOLS: Tool = Tool {
     name: "llvm-tools",
     probe: || llvm_tools().map(|t| format!("{} and {}", t.profdata, t.cov)),
@@ -163,6 +171,7 @@ pub(crate) static ALL: &[&Tool] = &[
     &ASAN,
     &BUILD_STD,
     &VALGRIND,
+    &CXX,
     &LLVM_TOOLS,
     &MUTANTS,
     &MIRI,

@@ -122,6 +122,7 @@ impl Shared {
             if line.waiting.len() + line.served.len() >= MAX_WAITERS {
                 return Err(self.full(core, request.size()));
             }
+            core.counters.waits += 1;
             let ticket = line.next_ticket;
             line.next_ticket += 1;
             line.waiting.push_back(Waiter {
@@ -223,6 +224,7 @@ impl Shared {
         if is_alone {
             if let Some((_, taken)) = again {
                 taken.store(true, Ordering::Relaxed);
+                core.counters.retried += 1;
             }
             let offset = again.map(|(offset, _)| offset);
             return Ok(Some(self.open_alone(core, slab, size as u32, offset)));

@@ -12,7 +12,9 @@ use crate::receive::{Failures, Groups};
 use crate::types::Delivery;
 
 /// Largest group, so that the slab of a group and one more reservation still has a length.
-const MAX_GROUP: usize = MAX_SLAB / 2;
+pub(crate) const MAX_GROUP: usize = MAX_SLAB / 2;
+/// Most complete groups that may wait to be received.
+pub(crate) const MAX_QUEUE: usize = 1 << 24;
 const DEFAULT_GROUP: usize = 1 << 20;
 const DEFAULT_MAX_RESERVATION: usize = 256 << 20;
 const DEFAULT_BUDGET: usize = 64 << 20;
@@ -91,7 +93,8 @@ impl ManagerBuilder {
     }
 
     /// Seals a group this long after its first byte was reserved, however small it is; never
-    /// unless set. Needs a tokio runtime with time. The receivers mind the clock while they wait.
+    /// unless set. Timers count in milliseconds: it may be half of one early or late. Needs a tokio
+    /// runtime with time. The receivers mind the clock while they wait.
     pub const fn linger(mut self, linger: Duration) -> Self {
         self.linger = Some(linger);
         self
@@ -139,7 +142,7 @@ impl ManagerBuilder {
         in_range("min_group_commit_size", line, 1, MAX_GROUP)?;
         in_range("max_reservation", self.max_reservation, 1, MAX_SLAB)?;
         in_range("adopt_threshold", self.adopt_threshold, 1, usize::MAX)?;
-        in_range("queue_depth", self.queue_depth, 1, 1 << 24)?;
+        in_range("queue_depth", self.queue_depth, 1, MAX_QUEUE)?;
         let slab = line + self.max_reservation.min(line) - 1;
         let budget = self.budget.unwrap_or(DEFAULT_BUDGET.max(4 * slab));
         in_range("memory_budget", budget, 1, isize::MAX as usize)?;
@@ -173,6 +176,7 @@ impl ManagerBuilder {
         let limits = Limits {
             line: line as u32,
             slab: slab as u32,
+            max: self.max_reservation as u32,
         };
         let slots = (budget / slab + 2).clamp(MIN_SLOTS, MAX_SLOTS);
         let shared = Arc::new(Shared::new(config, limits, slots));

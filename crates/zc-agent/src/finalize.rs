@@ -13,11 +13,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
+use zc_core::sync::atomic::Ordering;
 use zc_core::sync::{seeded, thread};
 
 use crate::error::BufferError;
 use crate::failure::FailedGroupData;
 use crate::group::data::SuccessfulGroupData;
+use crate::group::side::Side;
 use crate::manager::{After, Core, Shared};
 use crate::timer::Timer;
 use crate::types::{FailReason, FinalizeMode, SealedBy};
@@ -125,6 +127,7 @@ impl Shared {
                 stage @ Stage::Open => *stage = Stage::Finalizing { revoke, abort },
             }
             self.seal_open(core, SealedBy::Finalize, after);
+            self.closing.store(true, Ordering::Relaxed);
             self.publish_all_runs(core, after);
         });
         // What was written to runs has been committed by now.
@@ -145,7 +148,7 @@ impl Shared {
             return;
         }
         for slot in 0..core.sides.len() {
-            if core.sides[slot].live && !core.sides[slot].complete {
+            if core.sides[slot].is_incomplete() {
                 self.revoke(core, slot, u32::MAX, &FailReason::Finalized, after);
             }
         }
@@ -156,7 +159,7 @@ impl Shared {
         let Stage::Finalizing { abort, .. } = core.life.stage else {
             return;
         };
-        if core.sides.iter().any(|side| side.live && !side.complete) {
+        if core.sides.iter().any(Side::is_incomplete) {
             return;
         }
         debug_assert!(core.parked.is_empty(), "every group has had its turn");

@@ -11,13 +11,13 @@ use zc_core::sync::atomic::Ordering;
 use zc_core::sync::{Parker, Unparker, block_on, edge};
 
 use crate::agent::{RunWriter, SubmitAgent};
-use crate::budget::{Attempt, Request, Turn};
+use crate::budget::{Attempt, Request};
 use crate::error::{BufferError, ManagerError};
 use crate::failure::FailedReservationInfo;
 use crate::finalize::FinalizeResult;
-use crate::group::lease::Lease;
 use crate::manager::Shared;
 use crate::metrics::AgentMetrics;
+use crate::reserve::Reserve;
 use crate::timer::Timer;
 use crate::types::{FinalizeMode, GroupId, GroupState, SealedBy};
 
@@ -42,16 +42,29 @@ impl ZeroCopyHandle {
     /// [`TooLarge`](BufferError::TooLarge), [`Finalizing`](BufferError::Finalizing),
     /// [`ConsumerGone`](BufferError::ConsumerGone), [`OutOfMemory`](BufferError::OutOfMemory);
     /// [`Full`](BufferError::Full) only if 65,536 wait already.
-    pub async fn reserve_writer(&self, size: NonZeroUsize) -> Result<SubmitAgent, BufferError> {
-        self.reserve(Request::Next { size: size.get() }).await
+    #[inline]
+    pub fn reserve_writer(
+        &self,
+        size: NonZeroUsize,
+    ) -> impl Future<Output = Result<SubmitAgent, BufferError>> + Send + '_ {
+        Reserve::new(&self.shared, Request::Next { size: size.get() })
     }
 
     /// As [`reserve_writer`](Self::reserve_writer), without waiting.
     ///
     /// # Errors
     /// As there; [`Full`](BufferError::Full) if there is no room now, or others wait already.
+    #[inline]
     pub fn try_reserve_writer(&self, size: NonZeroUsize) -> Result<SubmitAgent, BufferError> {
         let size = size.get();
+        match self.shared.reserve_fast(size) {
+            Some(lease) => Ok(SubmitAgent::new(lease)),
+            None => self.try_reserve_slow(size),
+        }
+    }
+
+    #[cold]
+    fn try_reserve_slow(&self, size: usize) -> Result<SubmitAgent, BufferError> {
         match self.shared.attempt(&Request::Next { size }, false)? {
             Attempt::Got(lease) => Ok(SubmitAgent::new(lease)),
             Attempt::Wait(_) => Err(self.shared.peek_core(|core| self.shared.full(core, size))),
@@ -74,7 +87,7 @@ impl ZeroCopyHandle {
         timer.check(runtime)?;
         // A deadline past what the clock can tell is none.
         let deadline = Instant::now().checked_add(timeout);
-        let mut reserve = pin!(self.reserve(Request::Next { size }));
+        let mut reserve = pin!(Reserve::new(&self.shared, Request::Next { size }));
         std::future::poll_fn(|cx| {
             if let Poll::Ready(result) = reserve.as_mut().poll(cx) {
                 return Poll::Ready(result);
@@ -134,7 +147,7 @@ impl ZeroCopyHandle {
             let reservation_id = failed.id;
             return Err(ManagerError::ForeignReservation { reservation_id }.into());
         }
-        self.reserve(failed.request()).await
+        Reserve::new(&self.shared, failed.request()).await
     }
 
     /// Seals the open group, however small it is, and publishes what is written to runs. The group
@@ -189,45 +202,11 @@ impl ZeroCopyHandle {
     /// Where a group stands; `None` if there has been no such group yet.
     #[must_use]
     pub fn group_state(&self, group_id: GroupId) -> Option<GroupState> {
-        self.shared.peek_core(|core| {
-            if group_id >= core.next_group {
-                return None;
-            }
-            let parked = core.parked.values().flatten();
-            if core
-                .ready
-                .iter()
-                .chain(parked)
-                .any(|group| group.group_id == group_id)
-            {
-                return Some(GroupState::Complete);
-            }
-            let slot = core
-                .sides
-                .iter()
-                .position(|side| side.live && !side.complete && side.group_id == group_id);
-            Some(slot.map_or(GroupState::Delivered, |slot| {
-                let is_sealed = self.shared.slots[slot]
-                    .progress
-                    .peek()
-                    .sealed_len()
-                    .is_some();
-                core.sides[slot].state(is_sealed)
-            }))
-        })
+        self.shared.group_state(group_id)
     }
 
-    async fn reserve(&self, request: Request) -> Result<SubmitAgent, BufferError> {
-        let lease: Lease = match self.shared.attempt(&request, true)? {
-            Attempt::Got(lease) => lease,
-            Attempt::Wait(Some(ticket)) => Turn::new(self.shared.clone(), ticket).await?,
-            Attempt::Wait(None) => {
-                return Err(self
-                    .shared
-                    .peek_core(|core| self.shared.full(core, request.size())));
-            }
-        };
-        Ok(SubmitAgent::new(lease))
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
     }
 }
 

@@ -56,7 +56,9 @@
 //! consumer drops the last view, the slab goes back to the pool, and its charge to the budget.
 //!
 //! A lock is taken once for every group that is opened or completed, for failures, and for adopted
-//! `Bytes`; never for a reservation that fits the open group, never for its commit.
+//! `Bytes`; never for a reservation that fits the open group, never for its commit. A
+//! [`RunWriter`] needs not even an atomic: it owns its run, and who wants to see what is written
+//! pays for a process-wide barrier.
 //!
 //! | what | cost |
 //! |---|---|
@@ -64,6 +66,7 @@
 //! | fill | your own writes; `submit_bytes` below `adopt_threshold` copies once |
 //! | `submit_bytes` at `adopt_threshold` and above | the lock, no byte touched |
 //! | commit | one store, one addition; no allocation |
+//! | [`RunWriter::write`] | one copy, two stores, two loads |
 //! | a group | the lock twice, one slab from the pool, three small allocations |
 //!
 //! # Promises
@@ -91,13 +94,17 @@
 //!
 //! # Features
 //!
+//! * `channel` (on by default): `ChannelSink`, groups into a `zc_channel`.
+//! * `object-store`: `MultipartSink`, groups into a multipart upload of an `object_store`.
 //! * `ledger`: count every payload byte that is copied or delivered, see [`zc_core::ledger`].
 
 #![deny(missing_docs)]
 
 mod agent;
+mod biased;
 mod budget;
 mod builder;
+pub mod compat;
 mod error;
 mod failure;
 mod finalize;
@@ -106,6 +113,7 @@ mod handle;
 mod manager;
 mod metrics;
 mod receive;
+mod reserve;
 mod sink;
 mod timer;
 mod types;
@@ -120,8 +128,12 @@ pub use handle::ZeroCopyHandle;
 pub use manager::Manager;
 pub use metrics::AgentMetrics;
 pub use receive::{Failures, Groups};
+#[cfg(feature = "channel")]
+pub use sink::ChannelSink;
 #[cfg(unix)]
 pub use sink::FileSink;
+#[cfg(feature = "object-store")]
+pub use sink::MultipartSink;
 pub use sink::{AsyncWriteSink, GroupSink, SinkError};
 pub use types::{
     AbsoluteOffset, Delivery, FailReason, FinalizeMode, GroupId, GroupState, Received,

@@ -24,7 +24,7 @@ use std::sync::Arc;
 use zc_core::Frozen;
 use zc_core::RegionPool;
 use zc_core::sync::Mutex;
-use zc_core::sync::atomic::{AtomicUsize, Ordering};
+use zc_core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use zc_core::sync::unmodelled::AtomicU64 as PlainU64;
 
 use crate::agent::Run;
@@ -83,6 +83,8 @@ pub(crate) struct Shared {
     pub(crate) pool: RegionPool,
     /// Handles that exist; the last one to go finalizes.
     pub(crate) handles: AtomicUsize,
+    /// Whether runs that start from now on must publish themselves. Written under the lock.
+    pub(crate) closing: AtomicBool,
     core: Mutex<Core>,
 }
 
@@ -118,6 +120,9 @@ pub(crate) struct Core {
     pub(crate) used: usize,
     pub(crate) peak: usize,
     pub(crate) waiters: Line,
+    /// Run writers that exist, and the number that names each.
+    writers: Vec<(u64, Run)>,
+    next_writer: u64,
     pub(crate) life: Life,
     /// A reservation that is to be revoked had not written its record yet.
     pub(crate) unseen: bool,
@@ -147,6 +152,7 @@ impl Shared {
             config,
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             handles: AtomicUsize::new(1),
+            closing: AtomicBool::new(false),
             core: Mutex::new(Core {
                 base: 0,
                 current: None,
@@ -167,6 +173,8 @@ impl Shared {
                 used: 0,
                 peak: 0,
                 waiters: Line::default(),
+                writers: Vec::new(),
+                next_writer: 0,
                 life: Life::default(),
                 unseen: false,
                 counters: Counters::default(),
@@ -213,29 +221,38 @@ impl Shared {
         [linger, abandon].into_iter().flatten().min()
     }
 
-    /// A run has begun in the group in `slot`.
-    pub(crate) fn register_run(self: &Arc<Self>, slot: usize, run: Arc<Run>, id: u64) {
-        self.with_core(|core, after| {
-            let side = &mut core.sides[slot];
-            // Unless it was published meanwhile, or is to be published at once.
-            if side.live && !side.complete && core.life.is_open() {
-                side.runs.push((run, id));
-            } else {
-                after.runs.push((run, id));
-            }
-        });
+    /// A run writer has been made; the number that names it.
+    pub(crate) fn register(&self, run: Run) -> u64 {
+        let core = &mut *self.core.lock();
+        core.next_writer += 1;
+        core.writers.push((core.next_writer, run));
+        core.next_writer
+    }
+
+    /// A run writer is going, and publishes its run itself.
+    pub(crate) fn unregister(&self, id: u64) {
+        let core = &mut *self.core.lock();
+        core.writers.retain(|(writer, _)| *writer != id);
+    }
+
+    /// Whether a writer has a run in the group in `slot`.
+    pub(crate) fn has_run(&self, core: &Core, slot: usize) -> bool {
+        let group_id = core.sides[slot].group_id;
+        core.writers.iter().any(|(_, run)| run.is_in(group_id))
     }
 
     /// Publishes the runs of the group in `slot`, once the lock is free.
-    pub(crate) fn publish_runs(&self, core: &mut Core, slot: usize, after: &mut After) {
-        after.runs.append(&mut core.sides[slot].runs);
+    pub(crate) fn publish_runs(&self, core: &Core, slot: usize, after: &mut After) {
+        let group_id = core.sides[slot].group_id;
+        let runs = core.writers.iter().filter(|(_, run)| run.is_in(group_id));
+        let runs = runs.map(|(_, run)| (run.clone(), Some(group_id)));
+        after.runs.extend(runs);
     }
 
     /// Publishes every run there is, once the lock is free.
-    pub(crate) fn publish_all_runs(&self, core: &mut Core, after: &mut After) {
-        for slot in 0..core.sides.len() {
-            self.publish_runs(core, slot, after);
-        }
+    pub(crate) fn publish_all_runs(&self, core: &Core, after: &mut After) {
+        let runs = core.writers.iter().map(|(_, run)| (run.clone(), None));
+        after.runs.extend(runs);
     }
 
     /// A group has been opened: whoever waits for time to pass must set the alarm.
@@ -272,10 +289,8 @@ pub(crate) struct After {
     pub(crate) groups: Vec<SuccessfulGroupData>,
     pub(crate) failures: Vec<FailedGroupData>,
     pub(crate) reports: Vec<Arc<crate::finalize::FinalizeResult>>,
-    /// Runs to be published, by reservation.
-    pub(crate) runs: Vec<(Arc<Run>, u64)>,
-    /// Runs of groups that are gone.
-    pub(crate) stale_runs: Vec<(Arc<Run>, u64)>,
+    /// Runs to be published; with a group, only those in it.
+    runs: Vec<(Run, Option<u64>)>,
     /// Reservations that nobody ever saw.
     pub(crate) retired: Vec<Lease>,
 }
@@ -291,9 +306,8 @@ impl After {
             let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
         }
         self.retired.into_iter().for_each(Lease::retire);
-        for (run, id) in self.runs {
-            // Revoked: then that has been reported.
-            let _ = run.publish(Some(id));
+        for (run, group_id) in self.runs {
+            run.publish(group_id);
         }
     }
 }

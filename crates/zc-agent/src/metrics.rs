@@ -1,5 +1,7 @@
 //! Accounts of a manager.
 
+use std::time::Duration;
+
 use crate::failure::FailedGroupData;
 use crate::manager::{Core, Shared};
 use crate::types::SealedBy;
@@ -16,8 +18,16 @@ pub struct AgentMetrics {
     pub failed_reservations: u64,
     /// Bytes in them.
     pub bytes_failed: u64,
+    /// Of these, reservations that were taken away from their agents.
+    pub revoked_reservations: u64,
+    /// Failed ranges that were reserved again.
+    pub retried_reservations: u64,
+    /// Groups received.
+    pub groups_received: u64,
     /// Bytes received, in groups.
     pub bytes_received: u64,
+    /// Good bytes received beside failures.
+    pub bytes_salvaged: u64,
     /// Bytes that were adopted rather than copied or written in place.
     pub bytes_adopted: u64,
     /// Complete groups that were sealed by size.
@@ -38,6 +48,11 @@ pub struct AgentMetrics {
     pub failures_waiting: usize,
     /// Reservations that wait for memory.
     pub waiters: usize,
+    /// Reservations that have had to wait, those that still do included.
+    pub waits: u64,
+    /// How long ago the oldest group was opened that still has reservations to be settled: a
+    /// group that grows old has an agent that was forgotten.
+    pub oldest_incomplete: Option<Duration>,
     /// The memory budget, in bytes.
     pub budget: usize,
     /// How much of it is in use.
@@ -50,8 +65,13 @@ pub struct AgentMetrics {
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) reservations: u64,
+    pub(crate) revoked: u64,
+    pub(crate) retried: u64,
+    pub(crate) groups_received: u64,
     pub(crate) bytes_received: u64,
+    pub(crate) bytes_salvaged: u64,
     pub(crate) bytes_adopted: u64,
+    pub(crate) waits: u64,
     failed_reservations: u64,
     bytes_failed: u64,
     sealed: [u64; 5],
@@ -83,7 +103,11 @@ impl Shared {
             stream_len: core.base + open.map_or(0, |word| u64::from(word.offset())),
             failed_reservations: counters.failed_reservations,
             bytes_failed: counters.bytes_failed,
+            revoked_reservations: counters.revoked,
+            retried_reservations: counters.retried,
+            groups_received: counters.groups_received,
             bytes_received: counters.bytes_received,
+            bytes_salvaged: counters.bytes_salvaged,
             bytes_adopted: counters.bytes_adopted,
             sealed_by_size: sealed(SealedBy::Size),
             sealed_by_linger: sealed(SealedBy::Linger),
@@ -93,11 +117,19 @@ impl Shared {
             groups_incomplete: core
                 .sides
                 .iter()
-                .filter(|side| side.live && !side.complete)
+                .filter(|side| side.is_incomplete())
                 .count(),
             groups_waiting: core.ready.len() + parked,
             failures_waiting: core.unread_failures,
             waiters: core.waiters.len(),
+            waits: counters.waits,
+            oldest_incomplete: core
+                .sides
+                .iter()
+                .filter(|side| side.is_incomplete())
+                .filter_map(|side| side.since)
+                .min()
+                .map(|since| since.elapsed()),
             budget: self.config.budget,
             budget_used: core.used,
             budget_peak: core.peak,

@@ -11,7 +11,7 @@ use zc_core::sync::thread;
 
 use crate::failure::FailedGroupData;
 use crate::group::data::SuccessfulGroupData;
-use crate::manager::{Core, Shared};
+use crate::manager::{After, Core, Shared};
 use crate::timer::Timer;
 use crate::types::{Received, SealedBy};
 
@@ -86,11 +86,35 @@ impl Failures {
     }
 }
 
+impl Groups {
+    /// Ends the receiving, and gives what is queued. Whatever comes later goes into the report.
+    pub(crate) fn close(self) -> Vec<SuccessfulGroupData> {
+        let shared = self.inbox.shared.clone();
+        shared.with_core(|core, after| {
+            self.inbox.leave_groups(core, after);
+            core.ready.drain(..).collect()
+        })
+    }
+}
+
+impl Failures {
+    /// Ends the receiving, and gives what is queued. Whatever comes later goes into the report.
+    pub(crate) fn close(self) -> Vec<FailedGroupData> {
+        let shared = self.inbox.shared.clone();
+        shared.with_core(|core, after| {
+            self.inbox.leave_failures(core, after);
+            core.unread_failures = 0;
+            core.failures.drain(..).collect()
+        })
+    }
+}
+
 fn pop_group(core: &mut Core) -> Option<SuccessfulGroupData> {
     if core.life.aborts() {
         return None;
     }
     let group = core.ready.pop_front()?;
+    core.counters.groups_received += 1;
     core.counters.bytes_received += group.len as u64;
     ledger::delivered(group.len);
     Some(group)
@@ -102,27 +126,27 @@ fn pop_failure(core: &mut Core) -> Option<FailedGroupData> {
     }
     let failed = core.failures.pop_front()?;
     core.unread_failures -= failed.failed_reservations.len();
-    ledger::delivered(failed.good_len());
+    let good = failed.good_len();
+    core.counters.bytes_salvaged += good as u64;
+    ledger::delivered(good);
     Some(failed)
 }
 
 impl Drop for Groups {
     fn drop(&mut self) {
-        self.inbox.shared.with_core(|core, after| {
-            core.groups_gone = true;
-            after.stale.extend(core.groups_waker.take());
-            // Whoever reserves from now on must come by and be told.
-            self.inbox.shared.seal_open(core, SealedBy::Finalize, after);
-        });
+        let inbox = &self.inbox;
+        inbox
+            .shared
+            .with_core(|core, after| inbox.leave_groups(core, after));
     }
 }
 
 impl Drop for Failures {
     fn drop(&mut self) {
-        self.inbox.shared.with_core(|core, after| {
-            core.failures_gone = true;
-            after.stale.extend(core.failures_waker.take());
-        });
+        let inbox = &self.inbox;
+        inbox
+            .shared
+            .with_core(|core, after| inbox.leave_failures(core, after));
     }
 }
 
@@ -173,6 +197,18 @@ impl Inbox {
             timer: Timer::default(),
             has_ended: false,
         }
+    }
+
+    fn leave_groups(&self, core: &mut Core, after: &mut After) {
+        core.groups_gone = true;
+        after.stale.extend(core.groups_waker.take());
+        // Whoever reserves from now on must come by and be told.
+        self.shared.seal_open(core, SealedBy::Finalize, after);
+    }
+
+    fn leave_failures(&self, core: &mut Core, after: &mut After) {
+        core.failures_gone = true;
+        after.stale.extend(core.failures_waker.take());
     }
 
     /// One look: what is there, and if nothing is, when time will bring something and whether to

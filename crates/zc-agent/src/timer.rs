@@ -6,7 +6,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use std::sync::Arc;
 use tokio::runtime::Handle;
@@ -15,6 +15,9 @@ use tokio::time::{Sleep, sleep_until};
 use crate::error::BufferError;
 use crate::manager::{After, Core, Shared};
 use crate::types::{FailReason, SealedBy};
+
+/// Half of the time that tokio's timers count in.
+const HALF_A_TICK: Duration = Duration::from_micros(500);
 
 /// An alarm, made when it is first needed.
 #[derive(Debug, Default)]
@@ -58,15 +61,17 @@ impl Shared {
         after: &mut After,
     ) -> Option<Instant> {
         let linger = self.config.linger?;
+        // Timers ring up to a millisecond late: aim for the middle.
+        let linger = linger - (linger / 4).min(HALF_A_TICK);
         let open = core.current.filter(|_| !self.cursor.peek().is_closed());
         let mut next = None;
         for slot in 0..core.sides.len() {
             let side = &core.sides[slot];
-            let waits = open == Some(slot) || !side.runs.is_empty();
             let Some(due) = side.since.and_then(|since| since.checked_add(linger)) else {
                 continue;
             };
-            if !waits || !side.live || side.complete {
+            let has_run = side.is_incomplete() && self.has_run(core, slot);
+            if !side.is_incomplete() || (open != Some(slot) && !has_run) {
                 continue;
             }
             if due > now {
@@ -74,7 +79,7 @@ impl Shared {
                 continue;
             }
             let side = &mut core.sides[slot];
-            if !side.runs.is_empty() && !std::mem::replace(&mut side.has_lingered, true) {
+            if has_run && !std::mem::replace(&mut side.has_lingered, true) {
                 // First the runs, while the tail of the last one can still go back; then the seal.
                 self.publish_runs(core, slot, after);
                 next = Some(now);
@@ -101,15 +106,14 @@ impl Shared {
         let patience = self.config.abandon_after?;
         let mut is_needed = false;
         for slot in 0..core.sides.len() {
-            if !core.sides[slot].live || core.sides[slot].complete {
+            if !core.sides[slot].is_incomplete() {
                 continue;
             }
             let count = self.count(core, slot);
             let notes = &mut core.sides[slot].notes;
             let mut below = 0;
             let is_due = |at: Instant| at.checked_add(patience).is_some_and(|due| due <= now);
-            if notes.front().is_some_and(|&(at, _)| is_due(at)) && !core.sides[slot].runs.is_empty()
-            {
+            if notes.front().is_some_and(|&(at, _)| is_due(at)) && self.has_run(core, slot) {
                 // What was written to a run is no less good for the writer's being idle. Whatever
                 // is still held at the next look is revoked.
                 self.publish_runs(core, slot, after);

@@ -327,6 +327,28 @@ fn a_flush_against_a_write_to_a_run() {
     });
 }
 
+/// A flush that finds the writer busy is let in by it, also if the writer does nothing else.
+#[test]
+fn a_flush_is_let_in_by_the_last_write() {
+    model(|| {
+        let (handle, mut groups, _failures) = spawn(4, 40);
+        let mut writer = handle.writer(2);
+        writer.blocking_write(&[1]).unwrap();
+        let thread = thread::spawn(move || {
+            writer.blocking_write(&[2]).unwrap();
+            writer
+        });
+        handle.flush();
+        drop(thread.join().unwrap());
+        handle.flush();
+        let mut bytes = vec![];
+        while let Some(Received::Item(group)) = groups.try_recv() {
+            bytes.extend_from_slice(&group.into_bytes());
+        }
+        assert_eq!(bytes, [1, 2]);
+    });
+}
+
 /// The end waits for a reservation that is just being made, or the reservation is refused.
 #[test]
 fn drain_against_reserve_and_commit() {

@@ -256,3 +256,53 @@ async fn views_outlive_everything() {
     drop(idle);
     assert_eq!(&*bytes, &*pattern_bytes(0, 100));
 }
+
+#[tokio::test]
+async fn the_accounts_tell_of_everything_that_happened() {
+    let (handle, mut groups, mut failures) = small()
+        .max_reservation(100)
+        .memory_budget(199)
+        .adopt_threshold(50)
+        .spawn()
+        .unwrap();
+    assert_eq!(handle.metrics().oldest_incomplete, None);
+    let lost = handle.reserve_writer(size(40)).await.unwrap();
+    assert!(handle.metrics().oldest_incomplete.is_some());
+    let agent = handle.reserve_writer(size(60)).await.unwrap();
+    let adopted = pattern_bytes(40, 60);
+    agent
+        .into_single_agent()
+        .submit_bytes(adopted)
+        .await
+        .unwrap();
+    let mut waiting = Box::pin(handle.reserve_writer(size(100)));
+    assert!(waiting.as_mut().now_or_never().is_none());
+    drop(lost);
+    let failed = next_failure(&mut failures).await;
+    assert_eq!(failed.good_len(), 60);
+    let info = failed.failed_reservations[0].clone();
+    drop(failed);
+    fill_and_commit(within(waiting).await.unwrap());
+    drop(next(&mut groups).await);
+    fill_and_commit(handle.retry(&info).await.unwrap());
+    drop(next(&mut groups).await);
+    let _revoked = handle.reserve_writer(size(1)).await.unwrap();
+    let accounts = handle.clone();
+    within(handle.finalize_with(FinalizeMode::SealNow))
+        .await
+        .unwrap();
+    let metrics = accounts.metrics();
+    assert_eq!((metrics.reservations, metrics.stream_len), (5, 201));
+    assert_eq!((metrics.failed_reservations, metrics.bytes_failed), (2, 41));
+    assert_eq!(
+        (metrics.revoked_reservations, metrics.retried_reservations),
+        (1, 1)
+    );
+    assert_eq!((metrics.groups_received, metrics.bytes_received), (2, 140));
+    assert_eq!((metrics.bytes_salvaged, metrics.bytes_adopted), (60, 60));
+    assert_eq!((metrics.waits, metrics.waiters), (1, 0));
+    assert_eq!((metrics.sealed_by_size, metrics.sealed_by_finalize), (3, 1));
+    assert_eq!((metrics.failures_waiting, metrics.groups_waiting), (1, 0));
+    assert_eq!(metrics.oldest_incomplete, None);
+    assert_eq!((metrics.budget, metrics.budget_peak > 199), (199, true));
+}

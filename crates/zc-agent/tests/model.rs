@@ -1,4 +1,5 @@
-//! Random sequences of operations, against a plain model of the stream.
+//! Random sequences of operations, against a plain model of the stream: 10^5 operations, or
+//! 10^6 with `ZC_STRESS` in the environment.
 #![cfg(not(any(zc_loom, zc_shuttle)))]
 
 mod common;
@@ -230,11 +231,23 @@ fn finish(handle: ZeroCopyHandle, mut groups: Groups, mut failures: Failures, mu
     assert_eq!(metrics.metrics().groups_incomplete, 0);
 }
 
+/// Sequences, for 10^5 operations altogether, or where stress is asked for 10^6.
+fn cases() -> u32 {
+    let operations = match std::env::var_os("ZC_STRESS") {
+        Some(_) => 1_000_000,
+        None => 100_000,
+    };
+    operations / LENGTH as u32
+}
+
+/// Operations in one sequence.
+const LENGTH: usize = 200;
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), ..ProptestConfig::default() })]
 
     #[test]
-    fn every_byte_comes_out_once_whatever_is_done(ops in prop::collection::vec(op(), 1..250)) {
+    fn every_byte_comes_out_once_whatever_is_done(ops in prop::collection::vec(op(), LENGTH)) {
         run(ops);
     }
 }

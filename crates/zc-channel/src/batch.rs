@@ -55,7 +55,9 @@ impl<T> Sender<T> {
         let mut items = owned(items);
         let shared = &*self.shared;
         let look = || shared.poll_send_many(&mut items);
-        let sent = wait::block(&shared.senders, None, look, || shared.nudge_receivers());
+        let sent = wait::block(&shared.senders, shared.core.capacity(), None, look, || {
+            shared.nudge_receivers()
+        });
         match sent {
             Some(Ok(())) => Ok(()),
             Some(Err(())) | None => Err(SendError(items.collect())),
@@ -98,7 +100,13 @@ impl<T> Receiver<T> {
     pub fn recv_many_blocking(&self, into: &mut Vec<T>, max: usize) -> usize {
         let shared = &*self.shared;
         let look = || shared.poll_recv_many(into, max);
-        let received = wait::block(&shared.receivers, None, look, || shared.nudge_senders());
+        let received = wait::block(
+            &shared.receivers,
+            shared.core.capacity(),
+            None,
+            look,
+            || shared.nudge_senders(),
+        );
         received.expect("a wait without deadline ends with a result")
     }
 

@@ -73,7 +73,8 @@
 //!    `len` is exact at rest.
 //! 8. Nothing is allocated after construction: not per message, not per waiter. (A batch that is
 //!    not a `Vec` is collected into one; [`Receiver::recv_many`] grows the `Vec` it is given.)
-//! 9. Nobody spins for long: waiting threads spin briefly, yield, then park.
+//! 9. Nobody spins for long: waiting threads pause a few times, yield for about as long as parking
+//!    would cost, then park. Idle ends cost nothing, and one processor is enough.
 //!
 //! # How it works
 //!
@@ -88,6 +89,11 @@
 //! themselves, so waiting allocates nothing. Wake-ups are hints and never grants: a woken waiter
 //! looks again, one that goes away instead passes the hint on.
 //!
+//! A value goes from its sender into a slot and from the slot to its receiver, never from hand to
+//! hand: a receive that was handed one would take it along when it is cancelled or leaked. That is
+//! what a task pays for at capacity 1, where every item costs a turn of either end; a capacity of
+//! two or more brings the turns down at once.
+//!
 //! # What it is not
 //!
 //! * Not unbounded, and no rendezvous: the capacity is at least 1 and at most [`MAX_CAPACITY`].
@@ -97,7 +103,8 @@
 //!   value and one store. A thread that loses its processor exactly there delays the others, who
 //!   yield and then sleep, until it runs again.
 //! * Not free of copies: a value moves into the queue and out of it. For large items send a
-//!   pointer, such as `zc_core::Frozen`.
+//!   pointer, such as `zc_core::Frozen`. With the feature `ledger` the moves of items that are their
+//!   own payload (those without a `Drop`) are counted, as `channel.send` and `channel.receive`.
 //! * A leaked permit costs its place for ever, and after closing the end never comes.
 
 mod batch;
@@ -105,6 +112,7 @@ mod channel;
 mod core;
 mod drops;
 mod error;
+mod ledger;
 mod permit;
 mod receiver;
 mod ring_buffer;

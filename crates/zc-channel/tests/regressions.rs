@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use common::{Census, CountingWaker, Item, PanickingWaker, poll, poll_once};
 use futures_util::{StreamExt, stream::FuturesUnordered};
-use zc_channel::{State, TryRecvError, bounded};
+use zc_channel::{Select, State, TryRecvError, bounded, spsc};
 use zc_core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use zc_core::sync::block_on;
 
@@ -87,6 +87,22 @@ fn close_races_with_try_recv() {
         }
         sender.join().unwrap();
         assert_eq!(got, [7]);
+    }
+}
+
+/// A sender sends its last item and goes, between two checks of a receiver that is falling asleep.
+#[test]
+fn last_item_lost_when_the_sender_goes_between_two_checks() {
+    for round in 0..2_000 {
+        let (tx, rx) = bounded(1);
+        let sender = thread::spawn(move || block_on(tx.send(round)).unwrap());
+        let got = if round % 2 == 0 {
+            block_on(async { (rx.recv().await, rx.recv().await) })
+        } else {
+            (rx.recv_blocking(), rx.recv_blocking())
+        };
+        sender.join().unwrap();
+        assert_eq!(got, (Some(round), None));
     }
 }
 
@@ -170,6 +186,38 @@ fn leaked_guards() {
     assert!((0..3).all(|i| rx.try_recv().unwrap().id == i));
     drop(rx);
     assert_eq!(census.alive(), 0);
+}
+
+/// What a thread selects with is leaked, after it has waited.
+#[test]
+fn leaked_select() {
+    let (tx, rx) = bounded(1);
+    let mut select = Select::new();
+    select.add(&rx);
+    assert_eq!(select.ready_timeout(SOON), None);
+    std::mem::forget(select);
+    let receiver = thread::spawn({
+        let rx = rx.clone();
+        move || rx.recv_blocking()
+    });
+    tx.send_blocking(1).unwrap();
+    assert_eq!(receiver.join().unwrap(), Some(1));
+}
+
+/// The other end goes away while items are being read in place.
+#[test]
+fn closing_while_a_slot_is_being_read() {
+    let census = Census::default();
+    let (mut tx, mut rx) = spsc::channel(2);
+    (0..2).for_each(|i| tx.push(census.item(i)).unwrap());
+    let chunk = rx.read_chunk(2).unwrap();
+    drop(tx);
+    assert!(chunk.as_slices().0.iter().map(|item| item.id).eq(0..2));
+    chunk.commit(1);
+    assert_eq!(census.alive(), 1);
+    assert_eq!(rx.pop_blocking().unwrap().id, 1);
+    assert!(rx.pop_blocking().is_none());
+    assert_eq!((census.made(), census.alive()), (2, 0));
 }
 
 /// Closing or dropping with items queued: each is dropped once.

@@ -4,12 +4,11 @@
 #![cfg(not(any(zc_loom, zc_shuttle)))]
 
 use std::sync::Barrier;
-use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::time::{Duration, Instant};
 
 use zc_core::sync::asymmetric;
-use zc_core::sync::atomic::AtomicUsize;
+use zc_core::sync::atomic::{AtomicBool, AtomicUsize};
 use zc_core::wait::{WaitList, WaitStrategy};
 
 /// The often side publishes a count and looks whether it is wanted, round after round; the seldom

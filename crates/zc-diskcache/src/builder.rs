@@ -1,28 +1,31 @@
 //! Opening a cache.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use zc_core::sync::atomic::{AtomicBool, AtomicU64};
 use zc_core::sync::{Condvar, Mutex, seeded};
 
 use crate::cache::RawDiskCache;
+use crate::counters::Counters;
 use crate::error::{CacheError, CacheErrorKind};
 use crate::evict::{Eviction, Marker, Policy};
+use crate::fetch::admission::Admission;
 use crate::fetch::flight::Flights;
+use crate::index::orphans::Orphans;
 use crate::index::slot::{Slab, VERIFIED};
 use crate::index::table::Table;
 use crate::io::create;
 use crate::io::file::CacheFile;
 use crate::io::map::Map;
 use crate::io::pages;
+use crate::io::ring::Ring;
 use crate::log::header::{Header, Session};
 use crate::log::layout::Layout;
 use crate::log::recover::{Recovered, recover};
 use crate::runtime;
 use crate::shared::{Options, Shared};
-use crate::stats::{Count, Counters};
+use crate::stats::Count;
 use crate::ttl;
 use crate::write::writer::Writer;
 use crate::zero_copy::{ZeroCopyConfig, ZeroCopyManager};
@@ -62,11 +65,14 @@ pub enum SyncPolicy {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum IoBackend {
-    /// The best there is; at present [`Std`](Self::Std) on every platform.
+    /// [`IoUring`](Self::IoUring) where the kernel has it, else [`Std`](Self::Std).
     #[default]
     Auto,
     /// libc's `pread` and `pwrite`; what may wait for the disk goes to tokio's blocking pool.
     Std,
+    /// As `Std`, but large cold reads are split into parts that an `io_uring` reads at once, so that
+    /// the disk works on many of them. Linux; elsewhere, or where the kernel refuses, opening fails.
+    IoUring,
 }
 
 /// Options of a cache; ends in [`open`](Self::open).
@@ -84,6 +90,8 @@ pub struct CacheBuilder {
     io: IoBackend,
     max_object: Option<u64>,
     pinned_budget: Option<u64>,
+    admission: Admission,
+    shards: usize,
 }
 
 impl CacheBuilder {
@@ -100,6 +108,8 @@ impl CacheBuilder {
             io: IoBackend::default(),
             max_object: None,
             pinned_budget: None,
+            admission: Admission::default(),
+            shards: 8,
         }
     }
 
@@ -168,12 +178,25 @@ impl CacheBuilder {
         self
     }
 
+    /// Which fetched objects are kept. All of them.
+    pub fn admission(mut self, admission: Admission) -> Self {
+        self.admission = admission;
+        self
+    }
+
+    /// Parts, each with a lock of its own, of the table of fetches under way. 8; at least 1. The
+    /// index needs none: hits take no lock.
+    pub fn shards(mut self, shards: usize) -> Self {
+        self.shards = shards;
+        self
+    }
+
     /// Opens the cache, or makes it if the path holds nothing.
     ///
     /// Everything that an earlier session acknowledged is there, however it ended.
     ///
     /// # Errors
-    /// `InvalidConfig`, `InvalidTtl`; `InUse` while another handle has the file, in this process
+    /// `InvalidConfig` (also for `IoUring` where there is none), `InvalidTtl`; `InUse` while another handle has the file, in this process
     /// or another; `NotACache`, `Version`, `Corrupt`, `Geometry`, in which cases the file stays as
     /// it is; `DiskFull`; `Io`.
     ///
@@ -192,6 +215,7 @@ impl CacheBuilder {
     fn open_steps(self) -> Result<RawDiskCache, CacheError> {
         let layout = Layout::new(self.capacity, self.block_size)?;
         ttl::millis(self.ttl)?;
+        let ring = Ring::probe(self.io)?;
         let (file, header, repair) = self.find_or_create(layout)?;
         if header.layout != layout {
             return Err(CacheError::new(CacheErrorKind::Geometry).detail(format!(
@@ -238,6 +262,7 @@ impl CacheBuilder {
             },
             table: Table::new(layout.slots as usize),
             slots: Slab::new(layout.slots as usize),
+            orphans: Orphans::new(),
             marker: Marker::new(self.eviction),
             writer: Mutex::new(empty_writer(&layout, policy, session.number)),
             room: Condvar::new(),
@@ -245,7 +270,9 @@ impl CacheBuilder {
             lent_blocks: AtomicU64::new(0),
             can_lend,
             session: session.number,
-            flights: Flights::default(),
+            flights: Flights::new(self.shards),
+            admission: self.admission.doorkeeper(layout.slots),
+            ring,
             counters: Counters::new(),
             zero_copy: ZeroCopyManager::new(self.zero_copy),
         };
@@ -254,7 +281,7 @@ impl CacheBuilder {
         if shared.can_lend && may_be_lent && !seeded("cache.trust_free_blocks") {
             shared.writer.lock().suspect_free_blocks(&shared);
         }
-        Ok(RawDiskCache::from_shared(Arc::new(shared)))
+        Ok(RawDiskCache::from_shared(shared))
     }
 
     /// The file, its header, and whether one copy of the header wants writing again.

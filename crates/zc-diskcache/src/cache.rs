@@ -1,6 +1,12 @@
 //! The cache, as programs use it.
 
+mod entry;
+#[cfg(feature = "metrics")]
+mod observe;
+mod prefetch;
 mod sends;
+
+pub use self::entry::Entry;
 
 use std::fmt;
 use std::future::poll_fn;
@@ -18,8 +24,9 @@ use crate::builder::CacheBuilder;
 use crate::error::CacheError;
 use crate::fetch::FetchError;
 use crate::read::view::Object;
+use crate::root::Root;
 use crate::runtime;
-use crate::shared::{Handle, Shared};
+use crate::shared::Shared;
 use crate::stats::{CacheStats, Count};
 use crate::ttl;
 use crate::write::in_place::ObjectWriter;
@@ -41,7 +48,7 @@ const OFFLOAD_VERIFY: u64 = 4 << 20;
 /// `Truncated` where the file cannot be read.
 #[derive(Clone)]
 pub struct RawDiskCache {
-    handle: Arc<Handle>,
+    root: Arc<Root>,
 }
 
 impl RawDiskCache {
@@ -68,14 +75,14 @@ impl RawDiskCache {
         CacheBuilder::new(path.as_ref().to_path_buf())
     }
 
-    pub(crate) fn from_shared(shared: Arc<Shared>) -> Self {
+    pub(crate) fn from_shared(shared: Shared) -> Self {
         Self {
-            handle: Arc::new(Handle::new(shared)),
+            root: Arc::new(Root::new(shared)),
         }
     }
 
     pub(crate) fn shared(&self) -> &Shared {
-        &self.handle.shared
+        &self.root
     }
 
     /// Stores `data` under `key`, in place of what was there, for the cache's time to live.
@@ -106,11 +113,7 @@ impl RawDiskCache {
         let key = key.as_ref();
         let ttl_ms = ttl::millis(ttl).map_err(|error| error.for_key(key))?;
         if data.len() < OFFLOAD_STORE {
-            return self
-                .handle
-                .shared
-                .store_now(key, ttl_ms, &data, None)
-                .map(|_| ());
+            return self.root.store_now(key, ttl_ms, &data, None).map(|_| ());
         }
         let key = Bytes::copy_from_slice(key);
         self.offload(data.len(), move |shared| {
@@ -123,12 +126,12 @@ impl RawDiskCache {
     pub(crate) async fn offload<R: Send + 'static>(
         &self,
         len: usize,
-        work: impl FnOnce(&Arc<Shared>) -> Result<R, CacheError> + Send + 'static,
+        work: impl FnOnce(&Arc<Root>) -> Result<R, CacheError> + Send + 'static,
     ) -> Result<R, CacheError> {
         if len < OFFLOAD_STORE {
-            return work(&self.handle.shared);
+            return work(&self.root);
         }
-        let shared = Arc::clone(&self.handle.shared);
+        let shared = Arc::clone(&self.root);
         runtime::blocking(move || work(&shared)).await
     }
 
@@ -148,8 +151,7 @@ impl RawDiskCache {
         let key = key.as_ref();
         let ttl_ms = ttl::millis(self.shared().options.ttl)?;
         let reservation = self
-            .handle
-            .shared
+            .root
             .reserve_for(key, len)
             .map_err(|error| error.for_key(key).at(self.path()))?;
         let key = Bytes::copy_from_slice(key);
@@ -176,7 +178,7 @@ impl RawDiskCache {
         while let Some(piece) = poll_fn(|cx| pieces.as_mut().poll_next(cx)).await {
             let piece = piece.map_err(|error| FetchError::Fetch(Arc::new(error)))?;
             let size = piece.len();
-            let write = move |_: &Arc<Shared>| {
+            let write = move |_: &Arc<Root>| {
                 writer.write_piece(&piece)?;
                 Ok(writer)
             };
@@ -191,7 +193,7 @@ impl RawDiskCache {
     /// Nothing is lost.
     pub async fn lookup(&self, key: impl AsRef<[u8]>) -> Result<Option<Bytes>, CacheError> {
         let key = key.as_ref();
-        match self.handle.find(key)? {
+        match self.root.find(key)? {
             Some(object) => copy(object).await.map_err(|error| error.for_key(key)),
             None => Ok(None),
         }
@@ -211,7 +213,7 @@ impl RawDiskCache {
         key: impl AsRef<[u8]>,
     ) -> Result<Option<Bytes>, CacheError> {
         let key = key.as_ref();
-        let Some(object) = self.handle.find(key)? else {
+        let Some(object) = self.root.find(key)? else {
             return Ok(None);
         };
         if !self.shared().zero_copy.should_map(object.len) {
@@ -231,7 +233,7 @@ impl RawDiskCache {
         key: impl AsRef<[u8]>,
     ) -> Result<Option<Bytes>, CacheError> {
         let key = key.as_ref();
-        let Some(object) = self.handle.find(key)? else {
+        let Some(object) = self.root.find(key)? else {
             return Ok(None);
         };
         if !self.shared().zero_copy.should_map(object.len) {
@@ -247,7 +249,7 @@ impl RawDiskCache {
     /// it is read on this thread.
     pub fn get_frozen(&self, key: impl AsRef<[u8]>) -> Result<Option<Frozen<u8>>, CacheError> {
         let key = key.as_ref();
-        let Some(object) = self.handle.find(key)? else {
+        let Some(object) = self.root.find(key)? else {
             return Ok(None);
         };
         Ok(self.verified_now(object, key)?.map(Object::into_view))
@@ -263,7 +265,7 @@ impl RawDiskCache {
         range: Range<u64>,
     ) -> Result<Option<Bytes>, CacheError> {
         let key = key.as_ref();
-        let Some(object) = self.handle.find(key)? else {
+        let Some(object) = self.root.find(key)? else {
             return Ok(None);
         };
         let (offset, len) = object.range(&range).map_err(|error| error.for_key(key))?;
@@ -311,7 +313,7 @@ impl RawDiskCache {
     /// # Cancel safety
     /// Once begun it runs to its end.
     pub async fn clear(&self) -> Result<(), CacheError> {
-        let shared = Arc::clone(&self.handle.shared);
+        let shared = Arc::clone(&self.root);
         runtime::blocking(move || shared.clear_now()).await
     }
 
@@ -338,7 +340,7 @@ impl RawDiskCache {
     /// # Cancel safety
     /// Once begun it runs to its end.
     pub async fn flush(&self) -> Result<(), CacheError> {
-        let shared = Arc::clone(&self.handle.shared);
+        let shared = Arc::clone(&self.root);
         runtime::blocking(move || shared.flush_now()).await
     }
 
@@ -350,7 +352,7 @@ impl RawDiskCache {
     /// # Cancel safety
     /// Once begun it runs to its end.
     pub async fn close(&self) -> Result<(), CacheError> {
-        let shared = Arc::clone(&self.handle.shared);
+        let shared = Arc::clone(&self.root);
         runtime::blocking(move || shared.close_now()).await
     }
 

@@ -53,7 +53,7 @@
 //!
 //! *Reading.* A hit hashes the key, probes an open-addressed table of atomic words, pins the slot
 //! with one atomic addition, compares the key, and is done. No lock, no system call, no other
-//! thread. The pin is what makes a view safe: eviction, overwriting, removal, expiry unlink the
+//! thread, no other shared word. The pin is what makes a view safe: eviction, overwriting, removal, expiry unlink the
 //! object at once, but its blocks are used again only when the last pin is gone.
 //!
 //! *Crashes.* All that a killed process has written is in the kernel's page cache, in the order it
@@ -67,6 +67,10 @@
 //!
 //! *Room.* S3-FIFO, SIEVE or LRU names a victim. Objects are contiguous, so its neighbours go with
 //! it if the new object needs more blocks than the victim had.
+//!
+//! *Servers.* [`entry`](RawDiskCache::entry) holds one edition of an object, so that the length and
+//! the validator that were announced are those of the body that follows. `examples/http_cache` is an
+//! HTTP/1.1 server made that way.
 //!
 //! *Sockets.* See [`zero_copy`] and, for why a plain `sendfile` out of a cache that reuses its
 //! blocks gives slow readers wrong bytes, the guide.
@@ -103,6 +107,8 @@ mod builder;
 #[cfg(not(any(zc_loom, zc_shuttle)))]
 mod cache;
 #[cfg(not(any(zc_loom, zc_shuttle)))]
+mod counters;
+#[cfg(not(any(zc_loom, zc_shuttle)))]
 mod error;
 #[cfg(not(any(zc_loom, zc_shuttle)))]
 mod evict;
@@ -118,8 +124,11 @@ pub mod inspect;
 mod io;
 #[cfg(not(any(zc_loom, zc_shuttle)))]
 mod log;
+mod prefetch;
 #[cfg(not(any(zc_loom, zc_shuttle)))]
 mod read;
+#[cfg(not(any(zc_loom, zc_shuttle)))]
+mod root;
 #[cfg(not(any(zc_loom, zc_shuttle)))]
 mod runtime;
 #[cfg(not(any(zc_loom, zc_shuttle)))]
@@ -136,11 +145,12 @@ pub mod zero_copy;
 #[cfg(not(any(zc_loom, zc_shuttle)))]
 pub use self::{
     builder::{CacheBuilder, IoBackend, SyncPolicy, Verify},
-    cache::RawDiskCache,
+    cache::{Entry, RawDiskCache},
     error::{CacheError, CacheErrorKind},
     evict::Eviction,
     fetch::FetchError,
+    fetch::admission::Admission,
     stats::CacheStats,
     write::in_place::ObjectWriter,
-    zero_copy::{ZeroCopyConfig, ZeroCopyManager, ZeroCopyStats},
+    zero_copy::{AdaptiveThreshold, ZeroCopyConfig, ZeroCopyManager, ZeroCopyStats},
 };

@@ -2,58 +2,33 @@
 //!
 //! Invariants of [`Shared`]:
 //! - I1: fields of slots other than their atomics change only under the `writer` lock.
-//! - I2: the file stays open, locked and mapped until the last handle and the last view are gone:
-//!   each holds a [`Keep`].
+//! - I2: the file stays open, locked and mapped until the last handle and the last view are gone
+//!   (see `root`).
 //! - I3: the lock is never held while user code, a waker or the writing of a value runs. It is
 //!   held across the writing of 128-byte records. A hit never takes it.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_utils::CachePadded;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 use zc_core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use zc_core::sync::{Condvar, Mutex};
 
 use crate::builder::{SyncPolicy, Verify};
+use crate::counters::Counters;
 use crate::error::{CacheError, CacheErrorKind};
 use crate::evict::Marker;
+use crate::fetch::admission::Doorkeeper;
 use crate::fetch::flight::Flights;
+use crate::index::orphans::Orphans;
 use crate::index::slot::Slab;
 use crate::index::table::Table;
 use crate::io::file::CacheFile;
 use crate::io::map::Map;
+use crate::io::ring::Ring;
 use crate::log::layout::{Layout, MAX_KEY};
-use crate::stats::{COUNTS, Count, Counters, SHARDS, shard};
+use crate::stats::{COUNTS, Count};
 use crate::write::writer::Writer;
 use crate::zero_copy::ZeroCopyManager;
-
-/// A share in the cache. Views on different threads hold different ones, so that taking and
-/// dropping them does not make every processor write the same word.
-pub(crate) type Keep = Arc<Arc<Shared>>;
-
-/// What every clone of a handle points to.
-#[derive(Debug)]
-pub(crate) struct Handle {
-    pub(crate) shared: Arc<Shared>,
-    keeps: Box<[CachePadded<Keep>]>,
-}
-
-impl Handle {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        let keeps = (0..SHARDS).map(|_| CachePadded::new(Arc::new(Arc::clone(&shared))));
-        Self {
-            keeps: keeps.collect(),
-            shared,
-        }
-    }
-
-    /// A share for a view that this thread makes.
-    #[inline]
-    pub(crate) fn keep(&self) -> Keep {
-        Arc::clone(&self.keeps[shard()])
-    }
-}
 
 /// See the [module documentation](self).
 #[derive(Debug)]
@@ -66,6 +41,7 @@ pub(crate) struct Shared {
     pub(crate) options: Options,
     pub(crate) table: Table,
     pub(crate) slots: Slab,
+    pub(crate) orphans: Orphans,
     pub(crate) marker: Marker,
     pub(crate) writer: Mutex<Writer>,
     /// Signalled when a store that held an extent is through.
@@ -77,6 +53,10 @@ pub(crate) struct Shared {
     pub(crate) can_lend: bool,
     pub(crate) session: u64,
     pub(crate) flights: Flights,
+    /// `None`: everything that is fetched is kept.
+    pub(crate) admission: Option<Doorkeeper>,
+    /// For cold reads; `None`: `pread`.
+    pub(crate) ring: Option<Ring>,
     pub(crate) counters: Counters<COUNTS>,
     pub(crate) zero_copy: ZeroCopyManager,
 }

@@ -16,6 +16,19 @@ fn tool(words: &[&str]) -> Output {
         .unwrap()
 }
 
+#[test]
+fn a_bench_leaves_nothing_behind() {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let shown = tool(&["bench", folder.path().to_str().unwrap()]);
+    assert_eq!(shown.status.code(), Some(0));
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    assert_eq!(shown.lines().count(), 3, "{shown}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    let missing = folder.path().join("missing");
+    let refused = tool(&["bench", missing.to_str().unwrap()]);
+    assert_eq!(refused.status.code(), Some(2));
+}
+
 #[tokio::test]
 async fn a_cache_looked_into_from_outside() {
     let dir = Dir::new();

@@ -3,7 +3,7 @@
 //!
 //! The test runs itself again as a child, which stores, overwrites, removes and evicts, and says
 //! before and after each change what it is about. The parent kills it after a random time, opens
-//! the cache and looks. `ZC_CRASH_ROUNDS` sets the number of rounds, 12 unless set.
+//! the cache and looks. `ZC_CRASH_ROUNDS` sets the number of rounds, 300 unless set.
 
 #![cfg(not(any(zc_loom, zc_shuttle)))]
 
@@ -105,7 +105,7 @@ fn killed_at_any_moment() {
         child(&path, seed.parse().unwrap());
         return;
     }
-    let rounds: u64 = std::env::var("ZC_CRASH_ROUNDS").ok().map_or(12, |rounds| {
+    let rounds: u64 = std::env::var("ZC_CRASH_ROUNDS").ok().map_or(300, |rounds| {
         rounds.parse().expect("ZC_CRASH_ROUNDS is a number")
     });
     let dir = Dir::new();
@@ -133,7 +133,8 @@ fn run_and_kill(dir: &Dir, round: u64, known: &mut HashMap<u64, Known>) -> u64 {
         let lines = output.split(b'\n').map_while(Result::ok);
         lines.collect::<Vec<Vec<u8>>>()
     });
-    let pause = 30_000 + round.wrapping_mul(0x9e37_79b9_7f4a_7c15) % 60_000;
+    // From before the cache is open to some hundred changes later.
+    let pause = 2_000 + round.wrapping_mul(0x9e37_79b9_7f4a_7c15) % 40_000;
     std::thread::sleep(Duration::from_micros(pause));
     child.kill().unwrap();
     child.wait().unwrap();

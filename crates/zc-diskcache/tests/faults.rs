@@ -69,6 +69,34 @@ async fn two_opens_of_one_path() {
     open(&dir.path()).await;
 }
 
+/// What a second process is told: the test runs itself again.
+#[test]
+fn two_processes_on_one_path() {
+    const CHILD: &str = "ZC_SECOND_PROCESS";
+    if let Ok(path) = std::env::var(CHILD) {
+        let error = zc_core::sync::block_on(builder(path.as_ref()).open()).unwrap_err();
+        assert_eq!(error.kind(), CacheErrorKind::InUse);
+        return;
+    }
+    let second = |path: &std::path::Path| {
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+        let child = child.args(["--exact", "two_processes_on_one_path"]);
+        child.env(CHILD, path).output().unwrap().status.success()
+    };
+    let dir = Dir::new();
+    let cache = zc_core::sync::block_on(open(&dir.path()));
+    zc_core::sync::block_on(cache.store("key", pattern(1, 100))).unwrap();
+    let view = cache.get_frozen("key").unwrap();
+    assert!(second(&dir.path()), "in use");
+    drop(cache);
+    assert!(second(&dir.path()), "a view is a use too");
+    drop(view);
+    assert!(
+        !second(&dir.path()),
+        "free: the child opens it, which it does not expect"
+    );
+}
+
 #[tokio::test]
 async fn eight_threads_make_one_new_cache() {
     let dir = Dir::new();

@@ -6,6 +6,7 @@ use zc_core::sync::atomic::{AtomicU64, Ordering};
 use zc_core::sync::cell::UnsafeCell;
 use zc_core::sync::{Arc, model, thread};
 use zc_diskcache::index::key::Key;
+use zc_diskcache::index::orphans::Orphans;
 use zc_diskcache::index::pin::PinWord;
 use zc_diskcache::index::slot::{Meta, Slab};
 use zc_diskcache::index::table::{Probe, Table};
@@ -26,7 +27,7 @@ impl Extent {
         }
         // SAFETY: pinned.
         let bytes = self.bytes.with(|bytes| unsafe { *bytes });
-        self.pin.unpin();
+        assert!(!self.pin.unpin(), "no orphan");
         Some(bytes)
     }
 }
@@ -77,6 +78,37 @@ fn unpin_then_reclaim() {
         }
         // Passing pins left nothing behind.
         assert_eq!(extent.pin.pins(), 0);
+    });
+}
+
+/// cache.unpin: a pin added to one that is held (a clone of an entry) keeps the extent as well,
+/// although the slot is dead by then.
+#[test]
+fn a_second_pin_outlives_the_first() {
+    model(|| {
+        let extent = Arc::new(Extent {
+            pin: PinWord::new(),
+            bytes: UnsafeCell::new(1),
+        });
+        extent.pin.publish();
+        assert!(extent.pin.try_pin());
+        let holder = {
+            let extent = Arc::clone(&extent);
+            thread::spawn(move || {
+                extent.pin.pin_again();
+                assert!(!extent.pin.unpin(), "no orphan");
+                // SAFETY: pinned still.
+                let bytes = extent.bytes.with(|bytes| unsafe { *bytes });
+                assert!(!extent.pin.unpin(), "no orphan");
+                bytes
+            })
+        };
+        extent.pin.unlink();
+        if extent.pin.try_reclaim() {
+            // SAFETY: reclaimed, so it is ours alone.
+            extent.bytes.with_mut(|bytes| unsafe { *bytes = 2 });
+        }
+        assert_eq!(holder.join().unwrap(), 1);
     });
 }
 
@@ -189,4 +221,86 @@ fn removal_is_seen() {
         let (after_removal, found) = reader.join().unwrap();
         assert!(after_removal == 0 || found.is_none());
     });
+}
+
+/// What the views and the handles of a cache share.
+struct Estate {
+    pins: [PinWord; 2],
+    orphans: Orphans,
+    /// Read by views, and written by whoever frees.
+    mapping: UnsafeCell<u64>,
+    freed: AtomicU64,
+}
+
+// SAFETY: who may touch the cell is what is under test.
+unsafe impl Sync for Estate {}
+
+impl Estate {
+    /// Two pinned slots.
+    fn new(pins: [usize; 2]) -> Arc<Self> {
+        let estate = Self {
+            pins: [PinWord::new(), PinWord::new()],
+            orphans: Orphans::new(),
+            mapping: UnsafeCell::new(7),
+            freed: AtomicU64::new(0),
+        };
+        for (word, many) in estate.pins.iter().zip(pins) {
+            word.publish();
+            for _ in 0..many {
+                assert!(word.try_pin());
+            }
+        }
+        Arc::new(estate)
+    }
+
+    fn drop_view(&self, slot: usize) {
+        // SAFETY: pinned.
+        self.mapping.with(|bytes| assert_eq!(unsafe { *bytes }, 7));
+        if self.pins[slot].unpin() && self.orphans.leave() {
+            self.free();
+        }
+    }
+
+    fn drop_handle(&self) {
+        if self.orphans.close(self.pins.iter()) {
+            self.free();
+        }
+    }
+
+    fn free(&self) {
+        // SAFETY: we are the last, which is what is under test.
+        self.mapping.with_mut(|bytes| unsafe { *bytes = 0 });
+        assert_eq!(self.freed.fetch_add(1, Ordering::Relaxed), 0, "freed twice");
+    }
+}
+
+/// Lets the last handle and two views of the slots go at once; frees once, after the last read.
+fn dropped_at_once(pins: [usize; 2], views: [usize; 2]) {
+    model(move || {
+        let estate = Estate::new(pins);
+        let views: Vec<_> = views
+            .into_iter()
+            .map(|slot| {
+                let estate = Arc::clone(&estate);
+                thread::spawn(move || estate.drop_view(slot))
+            })
+            .collect();
+        estate.drop_handle();
+        for view in views {
+            view.join().unwrap();
+        }
+        assert_eq!(estate.freed.load(Ordering::Relaxed), 1, "somebody frees");
+    });
+}
+
+/// cache.orphans, cache.unpin: views of two slots.
+#[test]
+fn the_last_one_frees_two_slots() {
+    dropped_at_once([1, 1], [0, 1]);
+}
+
+/// The same with two views of one slot.
+#[test]
+fn the_last_one_frees_one_slot() {
+    dropped_at_once([2, 0], [0, 0]);
 }

@@ -22,11 +22,11 @@ fn tcp_pair() -> (TcpStream, TcpStream) {
 /// Every primitive, by what makes the cache choose it.
 fn configs() -> [(&'static str, ZeroCopyConfig); 3] {
     let sendfile = ZeroCopyConfig {
-        sendfile_max: usize::MAX,
+        sendfile_max: Some(usize::MAX),
         ..ZeroCopyConfig::default()
     };
     let mapped = ZeroCopyConfig {
-        sendfile_max: 0,
+        sendfile_max: Some(0),
         ..ZeroCopyConfig::default()
     };
     let fallback = ZeroCopyConfig {

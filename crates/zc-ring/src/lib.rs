@@ -5,7 +5,10 @@
 //!   on the same sequencer.
 //! * Consumers join and leave while the ring runs. Each brings its own policy for being slow: the
 //!   producer waits for it, it misses rows and is told how many, or it is evicted ([`OnLag`]).
-//! * A consumer that panics, or is dropped in whatever way, frees the ring at once.
+//! * A consumer that panics, or is dropped in whatever way, frees the ring at once; one that is leaked
+//!   frees it with the thread that polled it ([`Consumer`](Consumer#leaking-it)).
+//! * Consumers may share the rows instead, in turn or by key, and members of such a
+//!   [`ConsumerGroup`] come and go too: each row is read by one of them.
 //! * Reading gives at most two contiguous slices of rows, or columns.
 //! * Both sides wait as you choose, from spinning to parking and async tasks ([`WaitStrategy`]).
 //! * Up to 1024 rows seal into a compressed, checksummed [`Block`] that describes itself.
@@ -103,6 +106,10 @@
 //! on rows that the licence does not reach. That is all it takes for consumers to come and go at
 //! any time; the invariants stand at the top of the gate's module.
 //!
+//! Members of a group are such consumers, who pass over the rows of the others. Who reads a row
+//! follows from its number or key and from who was a member when it came; nobody has to ask anybody,
+//! but for the short while in which somebody joins or leaves.
+//!
 //! Consumers that do not gate read *copies*: word by word, atomically, and validated afterwards
 //! against what the writer had announced, so that no reference to memory that may be overwritten
 //! ever exists. While such a consumer is on a [`Ring<T>`], the producer fills rows beside the ring
@@ -114,8 +121,9 @@
 //! * Not a queue: nobody takes a row away from another. Use a channel for that.
 //! * Not a log: a row is gone after one lap. Seal blocks and store them.
 //! * A [`RowRing`] has one producer at a time; a [`Ring<T>`] has one, or several that claim.
-//! * A consumer under [`OnLag::Block`] that is leaked with `mem::forget` holds the producer back
-//!   for ever. The metrics name it; [`OnLag::Evict`] bounds it.
+//! * A consumer under [`OnLag::Block`] that is leaked while its thread lives on, or together with a
+//!   batch, holds the producer back for ever: somebody might still look at the rows. The metrics
+//!   name it; [`OnLag::Evict`] bounds it.
 //! * Joining, leaving and renewing the licence take a lock, for a few loads and stores. Publishing
 //!   and reading within the licence do not.
 //! * `Start::Oldest` may leave out up to a 64th of a ring of more than 64 rows ([`Start::Oldest`]).
@@ -138,7 +146,9 @@ mod sequencer;
 mod slots;
 
 pub use block::{Block, BlockError, Blocks};
-pub use consumer::{Batch, Consumer, ConsumerId, ConsumerOptions, OnLag, Poll, Start};
+pub use consumer::{
+    Batch, Consumer, ConsumerGroup, ConsumerId, ConsumerOptions, OnLag, Partition, Poll, Start,
+};
 pub use error::{BuildError, Full, JoinError, ProducerError, PublishError, RecvError};
 pub use metrics::RingMetrics;
 pub use producer::{MultiProducer, Producer, SlotsMut};

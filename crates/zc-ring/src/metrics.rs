@@ -51,10 +51,15 @@ pub struct ConsumerMetrics {
     pub batches: u64,
     /// Rows it missed because they were overwritten.
     pub missed: u64,
-    /// 1 once it has been evicted.
+    /// 1 once it has been evicted, by its policy or because its thread has ended.
     pub evictions: u64,
     /// How often it found nothing and waited.
     pub waits: u64,
+    /// Rows of the batch in its hands, or that it has leaked.
+    pub in_hand: u64,
+    /// Whether the thread that polled it last has ended. Unless it is on its way to another thread,
+    /// it was leaked; the producer waits for it for 100 ms then, or for ever if `in_hand` is not 0.
+    pub thread_ended: bool,
 }
 
 /// Counts by size: bucket 0 holds the value 0, bucket *k* the values `2^(k-1) .. 2^k`.
@@ -130,21 +135,22 @@ impl ProducerStats {
             1,
         );
     }
-}
 
-impl ProducerStats {
-    /// As [`published`](Self::published), where there may be several producers.
-    #[inline]
-    pub(crate) fn published_by_one_of_many(&self, rows: u64) {
-        let bucket = (u64::BITS - rows.leading_zeros()) as usize;
-        self.batch_size[bucket].fetch_add(1, Ordering::Relaxed);
+    /// Adds what `other` has counted.
+    pub(crate) fn add(&self, other: &Self) {
+        let sum = |to: &AtomicU64, from: &AtomicU64| bump(to, from.load(Ordering::Relaxed));
+        sum(&self.full_stalls, &other.full_stalls);
+        sum(&self.blocked_nanos, &other.blocked_nanos);
+        for (to, from) in self.batch_size.iter().zip(&other.batch_size) {
+            sum(to, from);
+        }
     }
 }
 
 /// Reads every counter of the ring.
 pub(crate) fn snapshot(sequencer: &Sequencer) -> RingMetrics {
     let places = sequencer.gate.places();
-    let consumers = places.iter().map(|place| {
+    let consumers = places.iter().map(|(place, thread_ended)| {
         let sequence = place.cursor();
         ConsumerMetrics {
             id: place.id,
@@ -157,11 +163,13 @@ pub(crate) fn snapshot(sequencer: &Sequencer) -> RingMetrics {
             missed: place.stats.missed.load(Ordering::Relaxed),
             evictions: place.stats.evictions.load(Ordering::Relaxed),
             waits: place.stats.waits.load(Ordering::Relaxed),
+            in_hand: place.stats.in_hand.load(Ordering::Relaxed),
+            thread_ended: *thread_ended,
         }
     });
     let consumers = consumers.collect();
     let head = sequencer.head();
-    let stats = &sequencer.stats;
+    let stats = sequencer.all_stats();
     RingMetrics {
         published: head
             .wrapping_sub(sequencer.initial)

@@ -10,7 +10,7 @@ use zc_core::sync::Arc;
 use zc_core::wait::WaitStrategy;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
-use crate::consumer::{Consumer, ConsumerOptions, Copies, OnLag, Reader};
+use crate::consumer::{Consumer, ConsumerGroup, ConsumerOptions, Copies, OnLag, Partition, Reader};
 use crate::error::{BuildError, JoinError, ProducerError};
 use crate::metrics::{self, RingMetrics};
 use crate::producer::{MultiProducer, Producer};
@@ -90,6 +90,18 @@ impl<T> AnyRing<T> {
             return Err(JoinError::NotPlainData { row });
         }
         self.join(options, None)
+    }
+
+    /// Makes a group of consumers who share the rows from here on: each row is read by one member.
+    ///
+    /// # Errors
+    /// None that a caller can bring about.
+    pub fn consumer_group(
+        &self,
+        name: &str,
+        partition: Partition<T>,
+    ) -> Result<ConsumerGroup<T>, JoinError> {
+        ConsumerGroup::new(&self.sequencer, &self.slots, name, partition)
     }
 
     /// Makes the one producer, which publishes with plain stores.

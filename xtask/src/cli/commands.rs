@@ -108,6 +108,14 @@ pub(super) static COMMANDS: &[Command] = &[
         does: Does::Lane,
     },
     Command {
+        name: "fuzz",
+        args: "[--strict]",
+        about: "what reads bytes from elsewhere, led by coverage",
+        more: "ZC_FUZZ_SECONDS is 120 for each target unless set. The committed corpora are replayed by\n\
+               `cargo test -p zc-fuzz`.",
+        does: Does::Lane,
+    },
+    Command {
         name: "crash",
         args: CRATE,
         about: "the tests that kill processes, two thousand times each",

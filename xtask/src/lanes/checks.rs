@@ -27,6 +27,7 @@ pub(crate) fn clippy_default(job: &mut Job<'_>) -> Result<(), Failure> {
     if job.only.is_none() {
         cmds.push(clippy_one(job, "xtask", &[]));
         cmds.push(clippy_one(job, "zc-benches", &[]));
+        cmds.push(clippy_one(job, "zc-fuzz", &[]));
     }
     job.run_each(&cmds)
 }

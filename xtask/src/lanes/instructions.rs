@@ -215,11 +215,7 @@ mod tests {
                 .unwrap()
                 .contains("more")
         );
-        assert!(
-            verdict("a", Some(100.0), 90.0, 5.0)
-                .unwrap()
-                .contains("kept")
-        );
+        assert_eq!(verdict("a", Some(100.0), 50.0, 5.0), None, "fewer");
         assert!(verdict("a", None, 90.0, 5.0).unwrap().contains("is not in"));
     }
 

@@ -4,6 +4,7 @@ pub(crate) mod checks;
 pub(crate) mod coverage;
 pub(crate) mod edges;
 pub(crate) mod endurance;
+pub(crate) mod fuzz;
 pub(crate) mod instructions;
 pub(crate) mod models;
 pub(crate) mod mutants;

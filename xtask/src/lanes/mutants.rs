@@ -30,12 +30,16 @@ pub(crate) fn mutants(job: &mut Job<'_>) -> Result<(), Failure> {
         .args(["--shard", &shard, "--output", "target/mutants"])
         // A mutant that spins is noticed by its time.
         .args(["--timeout", "60", "--minimum-test-timeout", "60"])
-        // What only the models run, and what only people read.
+        // What only the models run, what only paces, and what only people read.
         .args([
             "--exclude",
             "**/sync/*.rs",
+            "--exclude",
+            "**/backoff.rs",
             "--exclude-re",
             "fmt::Debug|fmt::Display",
+            "--sharding",
+            "round-robin",
         ])
         .args(names.iter().flat_map(|n| ["-p", n.as_str()]))
         .args(["--", "--all-features"]);

@@ -9,7 +9,7 @@ use crate::tree::{Features, Member};
 pub(crate) fn default_features(job: &mut Job<'_>) -> Result<(), Failure> {
     let mut names = names(job, |_| true);
     if job.only.is_none() {
-        names.extend(["xtask".to_owned(), "zc-benches".to_owned()]);
+        names.extend(["xtask", "zc-benches", "zc-fuzz"].map(str::to_owned));
     }
     run(job, &names, Features::Default.flags())
 }

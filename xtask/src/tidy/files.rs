@@ -99,7 +99,9 @@ fn skipped(name: &str) -> bool {
 
 fn is_text(path: &str) -> bool {
     let endings = [".rs", ".md", ".toml", ".txt", ".yml", ".yaml", ".sh"];
-    endings.iter().any(|e| path.ends_with(e)) || path.starts_with(".ci/")
+    endings.iter().any(|e| path.ends_with(e))
+        || path.starts_with(".ci/")
+        || path == "benches/results.json"
 }
 
 #[cfg(test)]

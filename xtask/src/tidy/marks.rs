@@ -35,7 +35,7 @@ impl Marks {
 /// Every call of `function` (written with its parenthesis) with a literal name, in the libraries.
 pub(super) fn marks<'f>(files: &'f [File], function: &'f str) -> Vec<Mark<'f>> {
     let mut found = Vec::new();
-    for file in files.iter().filter(|f| f.is_library() && !f.is_sync_shim()) {
+    for file in files.iter().filter(|f| f.is_library() && !defines_marks(f)) {
         for at in words(&file.literal, function) {
             let arguments = file.literal[at + function.len()..].trim_start();
             let Some((name, rest)) = arguments.strip_prefix('"').and_then(|a| a.split_once('"'))
@@ -53,4 +53,11 @@ pub(super) fn marks<'f>(files: &'f [File], function: &'f str) -> Vec<Mark<'f>> {
         }
     }
     found
+}
+
+/// Where marks are defined and explained, and none is placed.
+fn defines_marks(file: &File) -> bool {
+    ["edge.rs", "mod.rs"]
+        .iter()
+        .any(|name| file.path == format!("crates/zc-core/src/sync/{name}"))
 }

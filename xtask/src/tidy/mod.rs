@@ -10,13 +10,17 @@
 //! | real atomics, cells and threads in the sync shim only | `primitives` |
 //! | no file is longer than can be read in one go | `size` |
 //! | relative links and their anchors exist | `links` |
+//! | each promise in `docs/guarantees` names a test, and each test named there exists | `guarantees` |
+//! | the README's figures are those of the committed benchmarks | `figures` |
 //!
 //! Each rule is a function from the files to its complaints, and each has a test that shows it
 //! complain.
 
 mod edges;
+mod figures;
 mod files;
 mod forbidden;
+mod guarantees;
 mod links;
 mod manifests;
 pub(crate) mod marks;
@@ -42,6 +46,8 @@ pub(crate) fn check(tree: &Tree) -> Result<Vec<String>, String> {
     problems.extend(primitives::check(&files));
     problems.extend(size::check(&files));
     problems.extend(links::check(&files, &tree.root));
+    problems.extend(guarantees::check(&files));
+    problems.extend(figures::check(&files));
     problems.sort();
     Ok(problems)
 }

@@ -7,8 +7,9 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use tokio::io::AsyncWrite;
 
-use super::{revoked, size_mismatch};
+use super::{size_mismatch, too_late};
 use crate::error::{CommitError, ManagerError, SubmitError};
+use crate::group::fill::Coverage;
 use crate::group::lease::Lease;
 use crate::types::{AbsoluteOffset, FailReason, GroupId, ReservationId};
 
@@ -22,25 +23,24 @@ use crate::types::{AbsoluteOffset, FailReason, GroupId, ReservationId};
 #[derive(Debug)]
 #[must_use = "dropped without a commit, the reservation fails"]
 pub struct ChunkAgent {
-    lease: Lease,
+    pub(crate) lease: Lease,
+    pub(crate) coverage: Coverage,
     /// Adopted pieces and where they go.
     parts: Vec<(u32, Bytes)>,
 }
 
 impl ChunkAgent {
-    pub(crate) fn new(lease: Lease) -> Self {
+    pub(crate) const fn new(lease: Lease, coverage: Coverage) -> Self {
         Self {
             lease,
+            coverage,
             parts: Vec::new(),
         }
     }
 
-    pub(crate) fn lease_mut(&mut self) -> &mut Lease {
-        &mut self.lease
-    }
-
-    pub(crate) fn gap_len(&self) -> usize {
-        self.lease.coverage.gap(self.lease.size() as u32).1 as usize
+    /// Start and length of the first gap; the length is 0 if there is none.
+    pub(crate) fn gap(&self) -> (u32, u32) {
+        self.coverage.gap(self.lease.size() as u32)
     }
 
     /// Names the reservation.
@@ -70,7 +70,7 @@ impl ChunkAgent {
     /// How many bytes are there.
     #[must_use]
     pub fn current_size(&self) -> usize {
-        self.lease.coverage.total() as usize
+        self.coverage.total() as usize
     }
 
     /// Puts `chunk` where the first gap begins. At `adopt_threshold` and above it is kept as it
@@ -80,7 +80,7 @@ impl ChunkAgent {
     /// [`SubmitSizeTooLarge`](ManagerError::SubmitSizeTooLarge), with the chunk, if the gap is
     /// smaller.
     pub fn submit_chunk(&mut self, chunk: Bytes) -> Result<(), SubmitError> {
-        let (at, largest) = self.lease.coverage.gap(self.lease.size() as u32);
+        let (at, largest) = self.gap();
         if chunk.len() > largest as usize {
             let source = ManagerError::SubmitSizeTooLarge {
                 reservation_id: self.id(),
@@ -102,7 +102,7 @@ impl ChunkAgent {
         let size = self.size();
         let len = chunk.len();
         let is_inside = relative <= size && len <= size - relative;
-        if !is_inside || !self.lease.coverage.add(relative as u32, len as u32) {
+        if !is_inside || !self.coverage.add(relative as u32, len as u32) {
             let source = ManagerError::SubmitRangeInvalid {
                 reservation_id: self.id(),
                 relative,
@@ -143,12 +143,11 @@ impl ChunkAgent {
                 source,
             });
         }
-        let id = self.id();
         self.lease
             .commit_adopted(self.parts)
-            .map_err(|(reason, _)| CommitError {
+            .map_err(|(revoked, _)| CommitError {
                 agent: None,
-                source: revoked(id, reason),
+                source: too_late(revoked),
             })
     }
 
@@ -161,10 +160,10 @@ impl ChunkAgent {
 /// Writes into the first gap. Gives 0 once there is none.
 impl io::Write for ChunkAgent {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let (at, len) = self.lease.coverage.gap(self.lease.size() as u32);
+        let (at, len) = self.gap();
         let taken = bytes.len().min(len as usize);
         self.lease.copy_in(at, &bytes[..taken], "agent.write");
-        self.lease.coverage.advance(taken as u32);
+        self.coverage.advance(taken as u32);
         Ok(taken)
     }
 

@@ -19,13 +19,13 @@ pub use single::SingleAgent;
 pub use submit::SubmitAgent;
 
 use crate::error::ManagerError;
-use crate::group::lease::Lease;
-use crate::types::FailReason;
+use crate::group::lease::{Lease, Revoked};
 
-fn revoked(reservation_id: u64, reason: FailReason) -> Box<ManagerError> {
+#[cold]
+fn too_late(revoked: Revoked) -> Box<ManagerError> {
     Box::new(ManagerError::Revoked {
-        reservation_id,
-        reason,
+        reservation_id: revoked.id,
+        reason: revoked.reason,
     })
 }
 

@@ -2,9 +2,8 @@
 
 use bytes::Bytes;
 
-use super::revoked;
+use super::too_late;
 use crate::error::{ManagerError, SubmitError};
-use crate::group::fill::Coverage;
 use crate::group::lease::Lease;
 use crate::types::{AbsoluteOffset, FailReason, GroupId, ReservationId};
 
@@ -18,8 +17,7 @@ pub struct SingleAgent {
 }
 
 impl SingleAgent {
-    pub(crate) fn new(mut lease: Lease) -> Self {
-        lease.coverage = Coverage::default();
+    pub(crate) const fn new(lease: Lease) -> Self {
         Self { lease }
     }
 
@@ -69,9 +67,9 @@ impl SingleAgent {
     /// # Errors
     /// As there.
     pub fn submit_bytes_blocking(self, bytes: Bytes) -> Result<(), SubmitError> {
-        let reservation_id = self.id();
         let (expected, actual) = (self.size(), bytes.len());
         if actual != expected {
+            let reservation_id = self.id();
             return Err(SubmitError {
                 agent: Some(self),
                 bytes: Some(bytes),
@@ -85,15 +83,15 @@ impl SingleAgent {
         let result = if actual >= self.lease.adopt_threshold() {
             self.lease
                 .commit_adopted(vec![(0, bytes.clone())])
-                .map_err(|(reason, _)| reason)
+                .map_err(|(revoked, _)| revoked)
         } else {
             self.lease.copy_in(0, &bytes, "agent.submit_small");
             self.lease.commit(actual as u32)
         };
-        result.map_err(|reason| SubmitError {
+        result.map_err(|revoked| SubmitError {
             agent: None,
             bytes: Some(bytes),
-            source: revoked(reservation_id, reason),
+            source: too_late(revoked),
         })
     }
 

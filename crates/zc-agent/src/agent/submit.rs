@@ -1,9 +1,8 @@
 //! A reservation that is filled in place.
 
-use std::mem::MaybeUninit;
-
-use super::{ChunkAgent, SingleAgent, revoked, size_mismatch};
+use super::{ChunkAgent, SingleAgent, size_mismatch, too_late};
 use crate::error::CommitError;
+use crate::group::fill::Coverage;
 use crate::group::lease::Lease;
 use crate::types::{AbsoluteOffset, FailReason, GroupId, ReservationId};
 
@@ -15,11 +14,14 @@ use crate::types::{AbsoluteOffset, FailReason, GroupId, ReservationId};
 #[must_use = "dropped without a commit, the reservation fails"]
 pub struct SubmitAgent {
     pub(crate) lease: Lease,
+    /// Bytes that are filled, from the first on.
+    pub(crate) filled: u32,
 }
 
 impl SubmitAgent {
-    pub(crate) fn new(lease: Lease) -> Self {
-        Self { lease }
+    #[inline]
+    pub(crate) const fn new(lease: Lease) -> Self {
+        Self { lease, filled: 0 }
     }
 
     /// Names the reservation.
@@ -42,22 +44,16 @@ impl SubmitAgent {
 
     /// Its length in bytes.
     #[must_use]
+    #[inline]
     pub fn size(&self) -> usize {
         self.lease.size()
     }
 
     /// How many bytes are filled, from the first on.
     #[must_use]
-    pub fn filled(&self) -> usize {
-        self.lease.coverage.prefix() as usize
-    }
-
-    /// The bytes that are not filled yet: all of them to begin with. They lie in the group's own
-    /// memory; nothing is copied later. After writing, say how many with
-    /// [`assume_filled`](Self::assume_filled), or write through [`BufMut`](bytes::BufMut), which
-    /// keeps count itself.
-    pub fn as_uninit_mut(&mut self) -> &mut [MaybeUninit<u8>] {
-        self.lease.gap()
+    #[inline]
+    pub const fn filled(&self) -> usize {
+        self.filled as usize
     }
 
     /// Commits all of it. Synchronous: one atomic step; the last commit of a sealed group also
@@ -67,6 +63,7 @@ impl SubmitAgent {
     /// [`CommitSizeMismatch`](crate::ManagerError::CommitSizeMismatch), with the agent, unless
     /// every byte is filled; [`Revoked`](crate::ManagerError::Revoked), without it, if the
     /// reservation was taken away.
+    #[inline]
     pub fn commit(self) -> Result<(), CommitError<Self>> {
         let size = self.size();
         self.commit_partial(size)
@@ -77,19 +74,27 @@ impl SubmitAgent {
     ///
     /// # Errors
     /// As [`commit`](Self::commit), where fewer than `n` bytes are filled.
+    #[inline]
     pub fn commit_partial(self, n: usize) -> Result<(), CommitError<Self>> {
         if n > self.filled() {
-            let source = size_mismatch(&self.lease, n, self.filled());
-            return Err(CommitError {
-                agent: Some(self),
-                source,
-            });
+            return Err(self.too_few(n));
         }
-        let id = self.id();
-        self.lease.commit(n as u32).map_err(|reason| CommitError {
-            agent: None,
-            source: revoked(id, reason),
-        })
+        match self.lease.commit(n as u32) {
+            Ok(()) => Ok(()),
+            Err(revoked) => Err(CommitError {
+                agent: None,
+                source: too_late(revoked),
+            }),
+        }
+    }
+
+    #[cold]
+    fn too_few(self, n: usize) -> CommitError<Self> {
+        let source = size_mismatch(&self.lease, n, self.filled());
+        CommitError {
+            agent: Some(self),
+            source,
+        }
     }
 
     /// Gives the reservation up, and says why: a text, or a [`FailReason`].
@@ -104,6 +109,6 @@ impl SubmitAgent {
 
     /// To put it together from pieces. What was filled stays.
     pub fn into_chunk_agent(self) -> ChunkAgent {
-        ChunkAgent::new(self.lease)
+        ChunkAgent::new(self.lease, Coverage::starting_with(self.filled))
     }
 }

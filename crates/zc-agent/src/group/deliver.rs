@@ -47,7 +47,6 @@ impl Shared {
         after
             .views
             .extend(side.adopted.into_iter().map(|(_, view)| view));
-        after.stale_runs.extend(side.runs);
         // SAFETY: the lock is held, the group is complete, and no revoked agent is left.
         let home = unsafe { self.slots[slot].move_out(side.count) };
         after.homes.extend(home);

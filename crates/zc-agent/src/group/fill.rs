@@ -1,4 +1,7 @@
-//! Which bytes of a lease are filled, and filling them in place through `bytes::BufMut`.
+//! Which bytes of a lease are filled, and filling them in place: through slices of uninitialised
+//! bytes and through `bytes::BufMut`.
+
+use std::mem::MaybeUninit;
 
 use bytes::buf::UninitSlice;
 
@@ -14,9 +17,12 @@ pub(crate) struct Coverage {
 }
 
 impl Coverage {
-    /// Length of the filled stretch at the start.
-    pub(crate) fn prefix(&self) -> u32 {
-        self.prefix
+    /// The first `prefix` bytes are filled.
+    pub(crate) const fn starting_with(prefix: u32) -> Self {
+        Self {
+            prefix,
+            beyond: Vec::new(),
+        }
     }
 
     /// Bytes filled altogether.
@@ -44,18 +50,16 @@ impl Coverage {
         if start < self.prefix {
             return false;
         }
+        if start == self.prefix && self.beyond.first().is_none_or(|range| end <= range.0) {
+            // In order: no range to keep, and nothing to allocate.
+            self.advance(len);
+            return true;
+        }
         let at = self.beyond.partition_point(|range| range.1 <= start);
         if self.beyond.get(at).is_some_and(|range| range.0 < end) {
             return false;
         }
         self.beyond.insert(at, (start, end));
-        while self
-            .beyond
-            .first()
-            .is_some_and(|range| range.0 == self.prefix)
-        {
-            self.prefix = self.beyond.remove(0).1;
-        }
         true
     }
 
@@ -72,28 +76,42 @@ impl Coverage {
     }
 }
 
-/// Writes in place, into the first stretch of the reservation that is not filled.
+/// Writes in place, into the part of the reservation that is not filled.
 ///
 /// # Panics
 /// `put_*` past the end of the reservation, as every `BufMut` does.
 // SAFETY: `chunk_mut` gives the same uninitialised stretch until `advance_mut` moves past a part
-// of it, and `remaining_mut` is never less than what the chunks will add up to.
+// of it, and `remaining_mut` is its length.
 unsafe impl bytes::BufMut for SubmitAgent {
+    #[inline]
     fn remaining_mut(&self) -> usize {
         self.size() - self.filled()
     }
 
+    #[inline]
     unsafe fn advance_mut(&mut self, n: usize) {
         // SAFETY: the caller has filled them.
         unsafe { self.assume_filled(n) };
     }
 
+    #[inline]
     fn chunk_mut(&mut self) -> &mut UninitSlice {
         UninitSlice::uninit(self.as_uninit_mut())
     }
 }
 
 impl SubmitAgent {
+    /// The bytes that are not filled yet: all of them to begin with. They lie in the group's own
+    /// memory; nothing is copied later. After writing, say how many with
+    /// [`assume_filled`](Self::assume_filled), or write through [`BufMut`](bytes::BufMut), which
+    /// keeps count itself.
+    #[inline]
+    pub fn as_uninit_mut(&mut self) -> &mut [MaybeUninit<u8>] {
+        let gap = self.lease.size() as u32 - self.filled;
+        // SAFETY: what follows the filled bytes, to the end.
+        unsafe { self.lease.uninit_mut(self.filled, gap) }
+    }
+
     /// Says that the first `n` bytes of [`as_uninit_mut`](Self::as_uninit_mut) are filled.
     ///
     /// # Safety
@@ -101,9 +119,10 @@ impl SubmitAgent {
     ///
     /// # Panics
     /// If there are fewer than `n` left.
+    #[inline]
     pub unsafe fn assume_filled(&mut self, n: usize) {
-        let gap = self.lease.gap().len();
-        advance(&mut self.lease.coverage, gap, n);
+        check_fits(n, self.size() - self.filled());
+        self.filled += n as u32;
     }
 }
 
@@ -114,23 +133,24 @@ impl SubmitAgent {
 // SAFETY: as above.
 unsafe impl bytes::BufMut for ChunkAgent {
     fn remaining_mut(&self) -> usize {
-        self.gap_len()
+        self.gap().1 as usize
     }
 
     unsafe fn advance_mut(&mut self, n: usize) {
-        let lease = self.lease_mut();
-        let gap = lease.gap().len();
-        advance(&mut lease.coverage, gap, n);
+        check_fits(n, self.gap().1 as usize);
+        self.coverage.advance(n as u32);
     }
 
     fn chunk_mut(&mut self) -> &mut UninitSlice {
-        UninitSlice::uninit(self.lease_mut().gap())
+        let (at, len) = self.gap();
+        // SAFETY: a gap is inside of the lease, and not filled.
+        UninitSlice::uninit(unsafe { self.lease.uninit_mut(at, len) })
     }
 }
 
-fn advance(coverage: &mut Coverage, gap: usize, n: usize) {
-    assert!(n <= gap, "{n} bytes filled where {gap} are left");
-    coverage.advance(n as u32);
+#[inline]
+fn check_fits(n: usize, left: usize) {
+    assert!(n <= left, "{n} bytes filled where {left} are left");
 }
 
 #[cfg(all(test, not(any(zc_loom, zc_shuttle))))]
@@ -141,7 +161,7 @@ mod tests {
     fn appending_needs_no_ranges() {
         let mut coverage = Coverage::default();
         assert!(coverage.add(0, 4) && coverage.add(4, 6));
-        assert_eq!((coverage.prefix(), coverage.gap(20)), (10, (10, 10)));
+        assert_eq!((coverage.prefix, coverage.gap(20)), (10, (10, 10)));
         assert!(coverage.beyond.is_empty());
     }
 
@@ -154,7 +174,7 @@ mod tests {
             assert!(!coverage.add(start, len), "{start}+{len}");
         }
         assert!(coverage.add(15, 5) && coverage.add(0, 10));
-        assert_eq!((coverage.prefix(), coverage.gap(30)), (25, (25, 5)));
+        assert_eq!((coverage.prefix, coverage.gap(30)), (25, (25, 5)));
         coverage.advance(5);
         assert_eq!(coverage.gap(30), (30, 0));
         assert!(!coverage.add(3, 1));

@@ -2,15 +2,18 @@
 //!
 //! # Invariants
 //!
-//! * **I1** Until the lease is settled (`settled`), its slot is alive and may be read: the group
-//!   cannot complete without this reservation's bytes, or if it was revoked, its slot is kept back
-//!   for this agent. Past the settling step the slot must not be touched, unless that step says
-//!   that the rest is ours.
+//! * **I1** As long as there is a lease, its slot is alive and may be read: the group cannot
+//!   complete without this reservation's bytes, or if it was revoked, its slot is kept back for
+//!   this agent. Settling consumes the lease. Past that step the slot must not be touched, unless
+//!   the step says that the rest is ours.
 //! * **I2** Bytes `start..start + len` of the slab belong to this lease alone until then.
-//! * **I3** Bytes that `coverage` names are filled, and are not written through a
-//!   `MaybeUninit` slice any more.
+//! * **I3** Bytes that the agent counts as filled are not written through a `MaybeUninit` slice
+//!   any more.
+//!
+//! A lease is small and moves in registers: what an agent has is passed on by every call between
+//! the cursor and the commit.
 
-use std::mem::MaybeUninit;
+use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ptr::NonNull;
 
 use bytes::Bytes;
@@ -18,11 +21,10 @@ use std::sync::Arc;
 use zc_core::{Frozen, ledger};
 
 use super::cursor::MAX_COUNT;
-use super::fill::Coverage;
-use super::progress::Progress;
+use super::progress::{Progress, Settled};
 use super::records::Fate;
 use super::slab::{Charge, adopt};
-use super::slot::Slot;
+use super::slot::{Home, Slot};
 use super::slow::Outcome;
 use crate::manager::Shared;
 use crate::types::FailReason;
@@ -31,13 +33,16 @@ use crate::types::FailReason;
 pub(crate) struct Lease {
     slot: NonNull<Slot>,
     bytes: NonNull<u8>,
-    base: u64,
-    group_id: u64,
     index: u32,
     start: u32,
     len: u32,
-    settled: bool,
-    pub(crate) coverage: Coverage,
+}
+
+/// What a commit comes to when the reservation was taken away before it; that has been reported.
+#[derive(Debug)]
+pub(crate) struct Revoked {
+    pub(crate) id: u64,
+    pub(crate) reason: FailReason,
 }
 
 // SAFETY: the slot is Sync and the bytes are plain memory that only the lease's owner writes (I2).
@@ -55,73 +60,69 @@ impl Lease {
     pub(crate) unsafe fn new(slot: &Slot, index: u32, start: u32, len: u32) -> Self {
         slot.records.write(index, Fate::Held, start, len);
         // SAFETY: the caller's reservation is not settled.
-        let (bytes, base, group_id) =
-            unsafe { slot.with_home(|home| (home.slab.byte(start), home.base, home.group_id)) };
+        let bytes = unsafe { slot.with_home(|home| home.slab.byte(start)) };
         Self {
             slot: NonNull::from(slot),
             bytes,
-            base,
-            group_id,
             index,
             start,
             len,
-            settled: false,
-            coverage: Coverage::default(),
         }
     }
 
+    /// Looks at the group's home.
+    #[inline]
+    fn with_home<R>(&self, f: impl FnOnce(&Home) -> R) -> R {
+        // SAFETY: I1.
+        let slot = unsafe { self.slot.as_ref() };
+        // SAFETY: I1: the reservation is not settled.
+        unsafe { slot.with_home(f) }
+    }
+
     pub(crate) fn id(&self) -> u64 {
-        reservation_id(self.group_id, self.index)
+        reservation_id(self.group_id(), self.index)
     }
 
     pub(crate) fn group_id(&self) -> u64 {
-        self.group_id
+        self.with_home(|home| home.group_id)
     }
 
+    #[inline]
     pub(crate) fn offset(&self) -> u64 {
-        self.base + u64::from(self.start)
+        self.with_home(|home| home.base) + u64::from(self.start)
     }
 
-    pub(crate) fn size(&self) -> usize {
+    #[inline]
+    pub(crate) const fn size(&self) -> usize {
         self.len as usize
     }
 
     /// The manager.
     pub(crate) fn shared(&self) -> Arc<Shared> {
-        debug_assert!(!self.settled);
-        // SAFETY: I1.
-        let slot = unsafe { self.slot.as_ref() };
-        // SAFETY: the reservation is not settled.
-        unsafe { slot.with_home(|home| home.slab.shared().clone()) }
-    }
-
-    /// The slot of its group.
-    pub(crate) fn slot_index(&self) -> usize {
-        debug_assert!(!self.settled);
-        // SAFETY: I1.
-        unsafe { self.slot.as_ref() }.index
+        self.with_home(|home| home.slab.shared().clone())
     }
 
     /// From how many bytes on a submission is adopted instead of copied.
     pub(crate) fn adopt_threshold(&self) -> usize {
-        // SAFETY: I1.
-        let slot = unsafe { self.slot.as_ref() };
-        // SAFETY: the reservation is not settled.
-        unsafe { slot.with_home(|home| home.slab.shared().config.adopt_threshold) }
+        self.with_home(|home| home.slab.shared().config.adopt_threshold)
     }
 
-    /// The first stretch that is not filled; empty if there is none.
-    pub(crate) fn gap(&mut self) -> &mut [MaybeUninit<u8>] {
-        let (at, len) = self.coverage.gap(self.len);
+    /// Bytes `at..at + len` of the lease, to be filled.
+    ///
+    /// # Safety
+    /// They lie inside of it, and the agent does not count any of them as filled (I3).
+    #[inline]
+    pub(crate) unsafe fn uninit_mut(&mut self, at: u32, len: u32) -> &mut [MaybeUninit<u8>] {
+        debug_assert!(at <= self.len && len <= self.len - at);
         self.touch(at, len);
-        // SAFETY: inside of the lease.
+        // SAFETY: inside of the lease, as the caller promises.
         let first = unsafe { self.bytes.add(at as usize) };
-        // SAFETY: I2, I3: nobody else refers to these bytes while `self` is borrowed, and they are
-        // not filled yet.
+        // SAFETY: I2, I3: nobody else refers to these bytes while `self` is borrowed.
         unsafe { std::slice::from_raw_parts_mut(first.cast().as_ptr(), len as usize) }
     }
 
     /// Copies `bytes` to `at`, and reports the copy. The range must lie inside.
+    #[inline]
     pub(crate) fn copy_in(&self, at: u32, bytes: &[u8], site: &'static str) {
         assert!(at as usize + bytes.len() <= self.len as usize);
         self.touch(at, bytes.len() as u32);
@@ -135,57 +136,67 @@ impl Lease {
     #[inline]
     fn touch(&self, at: u32, len: u32) {
         if cfg!(zc_loom) {
-            // SAFETY: I1.
-            let slot = unsafe { self.slot.as_ref() };
-            // SAFETY: the reservation is not settled.
-            unsafe { slot.with_home(|home| home.slab.touch(self.start + at, len)) };
+            self.with_home(|home| home.slab.touch(self.start + at, len));
         }
     }
 
     /// Commits the first `used` bytes, which must be filled. The rest goes back to the cursor, or
     /// is reported as unused. Errs if the reservation was revoked.
     #[inline]
-    pub(crate) fn commit(mut self, used: u32) -> Result<(), FailReason> {
+    pub(crate) fn commit(self, used: u32) -> Result<(), Revoked> {
         debug_assert!(used <= self.len);
+        let this = ManuallyDrop::new(self);
         // SAFETY: I1: not settled yet.
-        let slot = unsafe { self.slot.as_ref() };
-        slot.records
-            .write(self.index, Fate::Committed, self.start, used);
-        let mut len = self.len;
-        if used < len {
-            let shared = self.shared();
-            let (end, start) = (self.start + len, self.start + used);
-            if !shared.cursor.give_back(slot.index, end, start) {
-                self.settled = true;
-                let outcome = Outcome::Committed { used };
-                return shared.settle_locked(slot.index, self.index, self.start, len, outcome);
-            }
-            len = used;
+        let slot = unsafe { this.slot.as_ref() };
+        let fate = Fate::Committed;
+        slot.records.write(this.index, fate, this.start, used);
+        if used < this.len {
+            return this.commit_part(used);
         }
-        self.settle(len, used)
+        this.settle(used, used)
     }
 
-    /// The one atomic of a commit, and what follows if it was the last or a slow one.
+    /// Gives the rest back to the cursor, or reports it as unused, and settles.
+    #[cold]
+    fn commit_part(&self, used: u32) -> Result<(), Revoked> {
+        let (id, shared) = (self.id(), self.shared());
+        // SAFETY: I1: not settled yet.
+        let slot = unsafe { self.slot.as_ref() };
+        let (end, start) = (self.start + self.len, self.start + used);
+        if shared.cursor.give_back(slot.index, end, start) {
+            return self.settle(used, used);
+        }
+        let outcome = Outcome::Committed { used };
+        let settled = shared.settle_locked(slot.index, self.index, self.start, self.len, outcome);
+        settled.map_err(|reason| Revoked { id, reason })
+    }
+
+    /// The one atomic of a commit, and what follows if it was the last or a slow one. Nothing may
+    /// be done with the lease after it.
     #[inline]
-    fn settle(&mut self, len: u32, used: u32) -> Result<(), FailReason> {
-        self.settled = true;
-        let slot = self.slot;
+    fn settle(&self, len: u32, used: u32) -> Result<(), Revoked> {
         // SAFETY: I1: not settled before this step.
-        let progress = unsafe { &raw const (*slot.as_ptr()).progress };
+        let progress = unsafe { &raw const (*self.slot.as_ptr()).progress };
         // SAFETY: as above; the step itself does not touch the word after it has settled.
         let after = unsafe { Progress::settle(progress, len) };
         if !after.is_slow() && !after.is_complete() {
             return Ok(());
         }
-        // SAFETY: slow: this reservation is still not settled. Complete: the group is ours alone.
-        let slot = unsafe { slot.as_ref() };
-        // SAFETY: as above.
-        let shared = unsafe { slot.with_home(|home| home.slab.shared().clone()) };
+        self.settled_last(after, len, used)
+    }
+
+    #[cold]
+    fn settled_last(&self, after: Settled, len: u32, used: u32) -> Result<(), Revoked> {
+        // Slow: this reservation is still not settled. Complete: the group is ours alone.
+        let (id, shared) = (self.id(), self.shared());
+        // SAFETY: as for `shared`: either way the slot is as alive as before the step (I1).
+        let slot = unsafe { self.slot.as_ref() }.index;
         if after.is_slow() {
             let outcome = Outcome::Committed { used };
-            return shared.settle_slow(slot.index, self.index, self.start, len, outcome);
+            let settled = shared.settle_slow(slot, self.index, self.start, len, outcome);
+            return settled.map_err(|reason| Revoked { id, reason });
         }
-        shared.with_core(|core, after| shared.complete(core, slot.index, after));
+        shared.with_core(|core, after| shared.complete(core, slot, after));
         Ok(())
     }
 
@@ -194,12 +205,12 @@ impl Lease {
     pub(crate) fn commit_adopted(
         self,
         parts: Vec<(u32, Bytes)>,
-    ) -> Result<(), (FailReason, Vec<(u32, Bytes)>)> {
+    ) -> Result<(), (Revoked, Vec<(u32, Bytes)>)> {
         if parts.is_empty() {
             let len = self.len;
-            return self.commit(len).map_err(|reason| (reason, parts));
+            return self.commit(len).map_err(|revoked| (revoked, parts));
         }
-        let shared = self.shared();
+        let (id, shared) = (self.id(), self.shared());
         let total = parts.iter().map(|(_, bytes)| bytes.len()).sum();
         let views: Vec<(u32, Frozen<u8>)> = parts
             .iter()
@@ -212,15 +223,15 @@ impl Lease {
         let slot = unsafe { self.slot.as_ref() }.index;
         if let Err(reason) = shared.adopt_parts(slot, self.index, views, total) {
             drop(self);
-            return Err((reason, parts));
+            return Err((Revoked { id, reason }, parts));
         }
         let len = self.len;
-        self.commit(len).map_err(|reason| (reason, parts))
+        self.commit(len).map_err(|revoked| (revoked, parts))
     }
 
     /// Reports the reservation as failed.
-    pub(crate) fn fail(mut self, reason: FailReason) {
-        self.fail_now(reason);
+    pub(crate) fn fail(self, reason: FailReason) {
+        ManuallyDrop::new(self).fail_now(reason);
     }
 
     /// Undoes a reservation that nobody ever saw.
@@ -229,28 +240,21 @@ impl Lease {
         let _ = self.commit(0);
     }
 
-    fn fail_now(&mut self, reason: FailReason) {
-        self.settled = true;
+    /// Settles as failed. Nothing may be done with the lease after it.
+    #[cold]
+    fn fail_now(&self, reason: FailReason) {
+        let shared = self.shared();
         // SAFETY: I1: not settled yet.
-        let slot = unsafe { self.slot.as_ref() };
-        // SAFETY: as above.
-        let shared = unsafe { slot.with_home(|home| home.slab.shared().clone()) };
+        let slot = unsafe { self.slot.as_ref() }.index;
+        let outcome = Outcome::Failed(reason);
         // Revoked in between: then that has been reported.
-        let _ = shared.settle_locked(
-            slot.index,
-            self.index,
-            self.start,
-            self.len,
-            Outcome::Failed(reason),
-        );
+        let _ = shared.settle_locked(slot, self.index, self.start, self.len, outcome);
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        if !self.settled {
-            self.fail_now(FailReason::Dropped);
-        }
+        self.fail_now(FailReason::Dropped);
     }
 }
 
@@ -258,7 +262,7 @@ impl std::fmt::Debug for Lease {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Lease")
             .field("id", &self.id())
-            .field("group_id", &self.group_id)
+            .field("group_id", &self.group_id())
             .field("offset", &self.offset())
             .field("size", &self.len)
             .finish_non_exhaustive()

@@ -41,3 +41,4 @@ pub(crate) mod side;
 pub(crate) mod slab;
 pub(crate) mod slot;
 pub(crate) mod slow;
+pub(crate) mod state;

@@ -22,9 +22,14 @@ impl Shared {
     pub(crate) fn reserve_fast(self: &Arc<Self>, size: usize) -> Option<Lease> {
         let (lease, sealed) = self.carve(size)?;
         if let Some(slot) = sealed {
-            self.with_core(|core, after| self.complete_if_settled(core, slot, after));
+            self.look_after_seal(slot);
         }
         Some(lease)
+    }
+
+    #[cold]
+    fn look_after_seal(self: &Arc<Self>, slot: usize) {
+        self.with_core(|core, after| self.complete_if_settled(core, slot, after));
     }
 
     /// As [`reserve_fast`](Self::reserve_fast) by the holder of the lock, also from a group that
@@ -68,11 +73,17 @@ impl Shared {
         if !step.after.is_closed() {
             return Some((lease, None));
         }
+        Some((lease, self.seal_crossed(slot, step.after.offset())))
+    }
+
+    /// Seals a group whose line was crossed; its slot, if it needs a look.
+    #[cold]
+    fn seal_crossed(&self, slot: &Slot, len: u32) -> Option<usize> {
         // The reservation just made is not settled, so this does not complete the group; unless
         // it has been revoked in between, which makes the group a slow one.
-        let sealed = slot.progress.seal(step.after.offset());
+        let sealed = slot.progress.seal(len);
         let needs_look = sealed.is_slow() && !seeded("agent.look_after_seal");
-        Some((lease, needs_look.then_some(slot.index)))
+        needs_look.then_some(slot.index)
     }
 
     /// Opens a group on the slab of `region`, for nobody but the holder of the lock until
@@ -192,7 +203,7 @@ impl Shared {
         side.group_id = group_id;
         side.base = base;
         side.turn = turn;
-        side.since = self.config.needs_time().then(Instant::now);
+        side.since = Some(Instant::now());
         let slab = Arc::new(slab);
         let slot: &Slot = &self.slots[index];
         // SAFETY: the lock is held, and the slot comes from the list of free ones.

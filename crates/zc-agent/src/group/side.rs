@@ -1,12 +1,9 @@
 //! What is known of a group under the manager's lock.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Instant;
 
 use zc_core::Frozen;
-
-use crate::agent::Run;
 
 use crate::types::{FailReason, GroupState, SealedBy};
 
@@ -36,8 +33,6 @@ pub(crate) struct Side {
     pub(crate) adopted: Vec<(u32, Frozen<u8>)>,
     /// Whether its runs have been published because it is old enough.
     pub(crate) has_lingered: bool,
-    /// Runs in the group, by reservation.
-    pub(crate) runs: Vec<(Arc<Run>, u64)>,
     pub(crate) slow: Slow,
 }
 
@@ -63,6 +58,11 @@ pub(crate) struct Slow {
 }
 
 impl Side {
+    /// Whether a group lives here that has not been handed on.
+    pub(crate) const fn is_incomplete(&self) -> bool {
+        self.live && !self.complete
+    }
+
     pub(crate) fn state(&self, is_sealed: bool) -> GroupState {
         match (self.complete, is_sealed) {
             (true, _) => GroupState::Complete,

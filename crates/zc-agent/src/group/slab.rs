@@ -43,6 +43,7 @@ impl Slab {
     }
 
     /// Byte `at`.
+    #[inline]
     pub(crate) fn byte(&self, at: u32) -> NonNull<u8> {
         assert!(at as usize <= self.region.len());
         // SAFETY: inside of the region, or one past its end.

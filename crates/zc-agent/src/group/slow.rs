@@ -129,6 +129,7 @@ impl Shared {
                 Fate::Empty => core.unseen = true,
                 Fate::Held if side.slow.revoked.insert(index) => {
                     side.slow.late += 1;
+                    core.counters.revoked += 1;
                     side.slow.settled += record.len;
                     infos.push(self.info(side, index, (record.start, record.len), reason.clone()));
                 }

@@ -74,9 +74,7 @@ impl<W: AsyncWrite + Unpin + Send> GroupSink for AsyncWriteSink<W> {
             return Err(SinkError::new(Some(group), source));
         }
         if group.offset != self.position {
-            let (offset, position) = (group.offset, self.position);
-            let why = format!("the group is at {offset}, and {position} is the next to be written");
-            let source = io::Error::new(io::ErrorKind::InvalidInput, why);
+            let source = super::not_next(&group, self.position);
             return Err(SinkError::new(Some(group), source));
         }
         self.pending = Some(group);

@@ -18,9 +18,8 @@ use bytes::Buf;
 use nix::sys::uio::pwritev;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, spawn_blocking};
-use xxhash_rust::xxh3::Xxh3;
 
-use super::map::{Entry, MapFile, RangeSet, sync_folder};
+use super::map::{Entry, MapFile, RangeSet, hasher, sync_folder};
 use super::{GroupSink, SinkError};
 use crate::group::data::SuccessfulGroupData;
 use crate::types::AbsoluteOffset;
@@ -255,11 +254,11 @@ impl GroupSink for FileSink {
 
 /// Writes a group at its offset; the hash of its bytes.
 fn write_at(file: &File, group: &SuccessfulGroupData) -> io::Result<u64> {
-    let mut hash = Xxh3::new();
+    let mut hash = hasher();
     group.chunks().iter().for_each(|chunk| hash.update(chunk));
     if let [only] = group.chunks() {
         file.write_all_at(only, group.offset)?;
-        return Ok(hash.digest());
+        return Ok(hash.finalize());
     }
     let mut rest = group.clone();
     while rest.has_remaining() {
@@ -273,5 +272,5 @@ fn write_at(file: &File, group: &SuccessfulGroupData) -> io::Result<u64> {
             Err(error) => return Err(error.into()),
         }
     }
-    Ok(hash.digest())
+    Ok(hash.finalize())
 }

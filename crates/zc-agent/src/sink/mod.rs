@@ -1,22 +1,33 @@
-//! Where groups go: a file, or anything that takes bytes in order.
+//! Where groups go: a file, a channel, an object store, or anything that takes bytes in order.
+
+#![forbid(unsafe_code)]
 
 mod async_write;
+#[cfg(feature = "channel")]
+mod channel;
 #[cfg(unix)]
 mod file;
 #[cfg(unix)]
 mod map;
+#[cfg(feature = "object-store")]
+mod multipart;
 
 use std::fmt;
 use std::future::Future;
 use std::io;
 
 use crate::group::data::SuccessfulGroupData;
+use crate::types::AbsoluteOffset;
 
 pub use async_write::AsyncWriteSink;
+#[cfg(feature = "channel")]
+pub use channel::ChannelSink;
 #[cfg(unix)]
 pub use file::FileSink;
+#[cfg(feature = "object-store")]
+pub use multipart::MultipartSink;
 
-/// Takes groups. See [`FileSink`] and [`AsyncWriteSink`].
+/// Takes groups: [`FileSink`], [`AsyncWriteSink`], `ChannelSink`, `MultipartSink`, or your own.
 pub trait GroupSink {
     /// Writes one group. On error the group comes back, and may be passed again.
     ///
@@ -76,4 +87,11 @@ impl std::error::Error for SinkError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         Some(&self.source)
     }
+}
+
+/// The error of a sink without positions for a group that is not the next.
+fn not_next(group: &SuccessfulGroupData, position: AbsoluteOffset) -> io::Error {
+    let offset = group.offset;
+    let why = format!("the group is at {offset}, and {position} is the next to be written");
+    io::Error::new(io::ErrorKind::InvalidInput, why)
 }

@@ -31,7 +31,8 @@
 //! A forced send, which replaces the oldest item, takes several steps and raises a flag in `tail` for
 //! as long; nobody else queues anything, or says `Full` or `Empty`, while the flag is there.
 //!
-//! Between its claim and its publish a sender holds a position that nobody may pass, and likewise a
+//! Winning a position and using it are two steps in the code as well ([`claim`]), so that a value moves
+//! once each way. Between its claim and its publish a sender holds a position that nobody may pass, and likewise a
 //! receiver between its claim and its release of the slot. No user code runs there: a move of the
 //! value and one store. A thread that meets such a peer waits for it ([`Backoff`]: spin, then
 //! yield, then sleep), because every other answer would be wrong, and never goes to sleep on a

@@ -120,6 +120,7 @@ impl<T> Slots<T> {
     /// neither written nor published it yet (I2).
     #[inline]
     pub(super) unsafe fn write(&self, index: usize, value: T) {
+        crate::ledger::moved_in::<T>(1);
         self.slots[index].value.with_mut(|slot| {
             // SAFETY: I2: nobody else touches the slot until we publish; it is free, so there is
             // no value in it to lose (I1).
@@ -142,6 +143,7 @@ impl<T> Slots<T> {
     /// item, and has not read it before (I3).
     #[inline]
     pub(super) unsafe fn read(&self, index: usize) -> T {
+        crate::ledger::moved_out::<T>(1);
         self.slots[index].value.with(|slot| {
             // SAFETY: I3: nobody else touches the slot until we free it.
             let value = unsafe { slot.read() };

@@ -1,6 +1,7 @@
 //! The queue: its words, what they say, and how it ends.
 
 use std::fmt;
+use std::mem::needs_drop;
 
 use crossbeam_utils::CachePadded;
 use zc_core::sync::atomic::{
@@ -222,7 +223,9 @@ pub(super) fn again(word: &AtomicU64) -> u64 {
 impl<T> Drop for Stamped<T> {
     fn drop(&mut self) {
         // Only what is queued is dropped: a slot that holds nothing is never looked into.
-        crate::drops::drop_each(|| self.try_pop().ok());
+        if needs_drop::<T>() {
+            crate::drops::drop_each(|| self.try_pop().ok());
+        }
     }
 }
 

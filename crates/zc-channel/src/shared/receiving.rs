@@ -46,7 +46,13 @@ impl<T> Shared<T> {
     #[cold]
     fn block_recv_slow(&self, deadline: Option<Instant>) -> Result<T, RecvTimeoutError> {
         let look = || self.poll_recv();
-        match wait::block(&self.receivers, deadline, look, || self.nudge_senders()) {
+        match wait::block(
+            &self.receivers,
+            self.core.capacity(),
+            deadline,
+            look,
+            || self.nudge_senders(),
+        ) {
             Some(Some(item)) => Ok(item),
             Some(None) => Err(RecvTimeoutError::Closed),
             None => Err(RecvTimeoutError::Timeout),

@@ -74,7 +74,9 @@ impl<T> Shared<T> {
     ) -> Result<(), SendTimeoutError<T>> {
         let mut value = Some(value);
         let look = || self.poll_send(&mut value);
-        let sent = wait::block(&self.senders, deadline, look, || self.nudge_receivers());
+        let sent = wait::block(&self.senders, self.core.capacity(), deadline, look, || {
+            self.nudge_receivers()
+        });
         match (sent, value) {
             (Some(Err(())), Some(value)) => Err(SendTimeoutError::Closed(value)),
             (None, Some(value)) => Err(SendTimeoutError::Timeout(value)),
@@ -148,7 +150,9 @@ impl<T> Shared<T> {
             &self.watchers
         };
         let look = || self.poll_reserve(count);
-        let granted = wait::block(line, None, look, || self.nudge_receivers());
+        let granted = wait::block(line, self.core.capacity(), None, look, || {
+            self.nudge_receivers()
+        });
         granted.expect("a wait without deadline ends with a result")
     }
 }

@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::mem::MaybeUninit;
+use std::mem::{MaybeUninit, needs_drop};
 use std::slice;
 
 use thiserror::Error;
@@ -324,6 +324,9 @@ impl<T> ReadChunk<'_, T> {
         );
         if count == 0 {
             return;
+        }
+        if !needs_drop::<T>() {
+            return self.consumer.discard(count);
         }
         let mut taken = Taken {
             consumer: self.consumer,

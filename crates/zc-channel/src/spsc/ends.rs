@@ -1,6 +1,7 @@
 //! [`Producer`] and [`Consumer`].
 
 use std::fmt;
+use std::mem::needs_drop;
 
 use zc_core::sync::Arc;
 
@@ -198,6 +199,14 @@ impl<T> Consumer<T> {
         value
     }
 
+    /// Gives up the next `count` items, which are queued and need no drop.
+    #[inline]
+    pub(super) fn discard(&mut self, count: usize) {
+        debug_assert!(!needs_drop::<T>() && count <= self.tail.wrapping_sub(self.head));
+        self.head = self.head.wrapping_add(count);
+        self.free_taken();
+    }
+
     /// Gives the slots of all items that were moved out to the producer.
     #[inline]
     pub(super) fn free_taken(&mut self) {
@@ -218,7 +227,9 @@ impl<T> Drop for Consumer<T> {
         self.free_taken();
         // A push that did not see that yet leaves its item to the ring, which drops it with the
         // producer.
-        drop_each(|| self.pop());
+        if needs_drop::<T>() {
+            drop_each(|| self.pop());
+        }
     }
 }
 

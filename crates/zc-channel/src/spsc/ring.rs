@@ -1,7 +1,7 @@
 //! What the two ends share: the slots, the two indices, and who waits.
 
 use std::fmt;
-use std::mem::{ManuallyDrop, MaybeUninit};
+use std::mem::{ManuallyDrop, MaybeUninit, needs_drop};
 use std::ptr::NonNull;
 
 use crossbeam_utils::CachePadded;
@@ -182,6 +182,7 @@ impl<T> Ring<T> {
     /// The caller is the producer, and the slot is one of its own (I2).
     #[inline]
     pub(super) unsafe fn write(&self, index: usize, value: T) {
+        crate::ledger::moved_in::<T>(1);
         self.touch_write(index, 1);
         // SAFETY: I2: nobody else touches the slot.
         unsafe { self.slot(index).write(MaybeUninit::new(value)) };
@@ -194,6 +195,7 @@ impl<T> Ring<T> {
     /// before the producer has filled it again.
     #[inline]
     pub(super) unsafe fn read(&self, index: usize) -> T {
+        crate::ledger::moved_out::<T>(1);
         self.touch_read(index, 1);
         // SAFETY: I2: nobody else touches the slot.
         let value = unsafe { self.slot(index).read() };
@@ -204,6 +206,9 @@ impl<T> Ring<T> {
 
 impl<T> Drop for Ring<T> {
     fn drop(&mut self) {
+        if !needs_drop::<T>() {
+            return;
+        }
         let mut head = self.head();
         let tail = self.tail();
         crate::drops::drop_each(|| {

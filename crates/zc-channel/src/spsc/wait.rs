@@ -5,7 +5,6 @@
 //! of a push comes back with the error.
 
 use zc_core::sync::Arc;
-use zc_core::wait::WaitStrategy;
 
 use super::{Consumer, Producer};
 use crate::error::{ReserveError, SendError};
@@ -49,9 +48,8 @@ impl<T> Producer<T> {
     /// [`ReserveError`], if the consumer is or goes away, or `count` is above the capacity.
     pub fn wait_room_blocking(&mut self, count: usize) -> Result<(), ReserveError> {
         let ring = Arc::clone(&self.ring);
-        let waited = ring
-            .room
-            .block_until(WaitStrategy::default(), None, || self.look_for_room(count));
+        let look = || self.look_for_room(count);
+        let waited = crate::wait::block(&ring.room, ring.capacity(), None, look, || {});
         waited.expect("a wait without deadline ends with a result")
     }
 
@@ -106,9 +104,8 @@ impl<T> Consumer<T> {
     /// for the capacity.
     pub fn wait_items_blocking(&mut self, count: usize) -> usize {
         let ring = Arc::clone(&self.ring);
-        let waited = ring
-            .items
-            .block_until(WaitStrategy::default(), None, || self.look_for_items(count));
+        let look = || self.look_for_items(count);
+        let waited = crate::wait::block(&ring.items, ring.capacity(), None, look, || {});
         waited.expect("a wait without deadline ends with a result")
     }
 

@@ -83,7 +83,7 @@ impl<V> VersionReader<V> {
     where
         V: Clone,
     {
-        let version = self.shared.version();
+        let version = self.version();
         match &self.cached {
             Some((cached, _)) if *cached >= version => {}
             _ => self.refresh(),

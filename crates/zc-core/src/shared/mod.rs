@@ -1,6 +1,5 @@
 //! [`SharedBuffer`]: many readers or one writer over one growable `[T]`.
 
-mod bias;
 mod buffer;
 mod guards;
 mod lock;
@@ -9,7 +8,6 @@ mod owned;
 mod owned_mapped;
 mod place;
 mod recursion;
-mod slots;
 mod store;
 mod vec_methods;
 

@@ -10,7 +10,7 @@ pub(super) mod raw {
     pub(crate) use loom::sync::{Condvar, Mutex, MutexGuard};
 }
 
-pub use loom::hint;
+pub use loom::{hint, thread_local};
 
 pub mod atomic {
     //! Atomic integers and pointers.

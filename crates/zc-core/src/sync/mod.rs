@@ -38,7 +38,7 @@ mod imp;
 mod imp;
 
 pub use edge::{edge, seeded};
-pub use imp::{Arc, atomic, block_on, hint, model, store_load_barrier, thread};
+pub use imp::{Arc, atomic, block_on, hint, model, store_load_barrier, thread, thread_local};
 #[cfg(zc_loom)]
 pub use imp::{Parker, Unparker};
 pub use lock::{Condvar, Mutex, MutexGuard};

@@ -13,7 +13,7 @@ pub(super) mod raw {
     pub(crate) type UnsafeCell<T> = std::cell::UnsafeCell<T>;
 }
 
-pub use shuttle::hint;
+pub use shuttle::{hint, thread_local};
 
 pub mod atomic {
     //! Atomic integers and pointers.

@@ -39,6 +39,8 @@ pub mod atomic {
     pub use std::sync::atomic::Ordering;
 }
 
+pub use std::thread_local;
+
 pub mod hint {
     //! Hints to the processor.
 

@@ -32,7 +32,7 @@ impl RawDiskCache {
         socket: impl AsFd,
     ) -> Result<Option<u64>, CacheError> {
         let key = key.as_ref();
-        let Some(object) = self.handle.find(key)? else {
+        let Some(object) = self.root.find(key)? else {
             return Ok(None);
         };
         let len = object.len;
@@ -57,7 +57,7 @@ impl RawDiskCache {
         socket: impl AsFd,
     ) -> Result<Option<u64>, CacheError> {
         let key = key.as_ref();
-        let Some(object) = self.handle.find(key)? else {
+        let Some(object) = self.root.find(key)? else {
             return Ok(None);
         };
         let (offset, len) = object.range(&range).map_err(|error| error.for_key(key))?;

@@ -20,6 +20,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use xxhash_rust::xxh3::xxh3_64;
 use zc_core::sync::Mutex;
 use zc_core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use zc_core::wait::WaitList;
@@ -55,9 +56,12 @@ struct State {
     seats: usize,
 }
 
-/// All of them.
+/// All of them, by key in shards with a lock each.
+#[derive(Debug)]
+pub(crate) struct Flights(Box<[Shard]>);
+
 #[derive(Debug, Default)]
-pub(crate) struct Flights {
+struct Shard {
     map: Mutex<HashMap<Box<[u8]>, Arc<Flight>>>,
     /// The map's size, to ask without its lock.
     count: AtomicUsize,
@@ -71,20 +75,31 @@ impl Flight {
 }
 
 impl Flights {
+    pub(crate) fn new(shards: usize) -> Self {
+        Self((0..shards.max(1)).map(|_| Shard::default()).collect())
+    }
+
+    fn shard(&self, key: &[u8]) -> &Shard {
+        &self.0[xxh3_64(key) as usize % self.0.len()]
+    }
+
     /// The key was changed. Under the writer lock.
     pub(crate) fn overtake(&self, key: &[u8]) {
-        if self.count.load(Ordering::SeqCst) == 0 {
+        let shard = self.shard(key);
+        if shard.count.load(Ordering::SeqCst) == 0 {
             return;
         }
-        if let Some(flight) = self.map.lock().get(key) {
+        if let Some(flight) = shard.map.lock().get(key) {
             flight.overtaken.store(true, Ordering::Relaxed);
         }
     }
 
     /// Every key was changed. Under the writer lock.
     pub(crate) fn overtake_all(&self) {
-        for flight in self.map.lock().values() {
-            flight.overtaken.store(true, Ordering::Relaxed);
+        for shard in &self.0 {
+            for flight in shard.map.lock().values() {
+                flight.overtaken.store(true, Ordering::Relaxed);
+            }
         }
     }
 }
@@ -92,7 +107,7 @@ impl Flights {
 /// A caller's place in a flight.
 #[derive(Debug)]
 pub(crate) struct Seat<'a> {
-    flights: &'a Flights,
+    shard: &'a Shard,
     flight: Arc<Flight>,
     key: Box<[u8]>,
     leads: AtomicBool,
@@ -101,19 +116,20 @@ pub(crate) struct Seat<'a> {
 impl<'a> Seat<'a> {
     /// Joins the flight of `key`, or opens one.
     pub(crate) fn take(flights: &'a Flights, key: &[u8]) -> Self {
-        let mut map = flights.map.lock();
+        let shard = flights.shard(key);
+        let mut map = shard.map.lock();
         let flight = match map.get(key) {
             Some(flight) => Arc::clone(flight),
             None => {
                 let flight = Arc::new(Flight::default());
                 map.insert(key.into(), Arc::clone(&flight));
-                flights.count.store(map.len(), Ordering::SeqCst);
+                shard.count.store(map.len(), Ordering::SeqCst);
                 flight
             }
         };
         flight.state.lock().seats += 1;
         Self {
-            flights,
+            shard,
             flight,
             key: key.into(),
             leads: AtomicBool::new(false),
@@ -146,13 +162,13 @@ impl<'a> Seat<'a> {
     }
 
     fn forget_flight(&self) {
-        let mut map = self.flights.map.lock();
+        let mut map = self.shard.map.lock();
         if map
             .get(&*self.key)
             .is_some_and(|flight| Arc::ptr_eq(flight, &self.flight))
         {
             map.remove(&*self.key);
-            self.flights.count.store(map.len(), Ordering::SeqCst);
+            self.shard.count.store(map.len(), Ordering::SeqCst);
         }
     }
 }
@@ -160,7 +176,7 @@ impl<'a> Seat<'a> {
 impl Drop for Seat<'_> {
     fn drop(&mut self) {
         // Under the map's lock, so that nobody joins between the look and the removal.
-        let mut map = self.flights.map.lock();
+        let mut map = self.shard.map.lock();
         let mut state = self.flight.state.lock();
         state.seats -= 1;
         let last = state.seats == 0;
@@ -173,7 +189,7 @@ impl Drop for Seat<'_> {
             Some(flight) if last && Arc::ptr_eq(flight, &self.flight) => map.remove(&*self.key),
             _ => None,
         };
-        self.flights.count.store(map.len(), Ordering::SeqCst);
+        self.shard.count.store(map.len(), Ordering::SeqCst);
         drop(map);
         drop(removed);
         if hand_over {

@@ -1,5 +1,6 @@
 //! Reading through: a miss fetches, and all who miss at once fetch once.
 
+pub(crate) mod admission;
 pub(crate) mod flight;
 
 use std::error::Error;
@@ -77,7 +78,8 @@ impl RawDiskCache {
     ///
     /// A `store`, `remove` or `clear` during the fetch wins: what was fetched is then not stored,
     /// and where a value was stored meanwhile, everybody gets that one. A value that the cache
-    /// cannot keep (too large, no room, a failing disk) is returned all the same.
+    /// cannot keep (too large, no room, a failing disk), or that its [admission policy](crate::Admission) does not want, is
+    /// returned all the same.
     ///
     /// # Errors
     /// [`FetchError::Fetch`] with the cause, for everybody who waited; it is not cached.
@@ -134,6 +136,13 @@ impl RawDiskCache {
                 return Err(FetchError::Fetch(cause));
             }
         };
+        if let Some(doorkeeper) = &shared.admission
+            && !doorkeeper.admits(shared.hash(key))
+        {
+            shared.count(Count::FetchedUnkept, 1);
+            seat.land(Outcome::Value(fetched.clone()));
+            return Ok(fetched);
+        }
         let value = match self.keep_fetched(&seat, key, &fetched).await {
             Ok(true) => fetched,
             // Something else was stored or removed meanwhile, and wins.

@@ -7,6 +7,8 @@
 //! - [`slot`]: what is known of one object (its key, extent, checksum), and the [`pin`] word that
 //!   decides whether a reader may look at it and when its extent may be used again.
 //!
+//! When the last handle of the cache is gone, [`orphans`] finds out which view is the last.
+//!
 //! A reader hashes, probes the table, pins the slot that a bucket names, and only then compares
 //! the whole key. The table may lie for a moment, a pinned slot never does.
 
@@ -19,6 +21,7 @@
 )]
 
 pub mod key;
+pub mod orphans;
 pub mod pin;
 pub mod slot;
 pub mod table;

@@ -31,6 +31,9 @@ use zc_core::sync::{edge, seeded};
 
 const LIVE: u64 = 1 << 63;
 const DEAD: u64 = 1 << 62;
+/// Beside either: the cache's handles are gone, and views of this slot are not (see
+/// [`orphans`](super::orphans)).
+const ORPHAN: u64 = 1 << 61;
 /// 48 bits: a program that leaked one view every 50 ns would need 160 days to fill them.
 const PINS: u64 = (1 << 48) - 1;
 
@@ -61,15 +64,44 @@ impl PinWord {
         if before & LIVE != 0 {
             return true;
         }
-        self.unpin();
+        let last = self.unpin();
+        debug_assert!(!last, "pinning needs a handle, and an orphan has none");
         false
     }
 
-    /// Gives a pin back.
+    /// Adds another pin to one that is held, whatever became of the slot since.
     #[inline]
-    pub fn unpin(&self) {
+    pub fn pin_again(&self) {
+        let before = self.0.fetch_add(1, Ordering::Relaxed);
+        debug_assert!(before & PINS != 0, "there was no pin to begin with");
+    }
+
+    /// Gives a pin back. Whether it was the last one of an orphan: then
+    /// [`Orphans::leave`](super::orphans::Orphans::leave) is to be told; else the slot must not be
+    /// touched again.
+    #[inline]
+    pub fn unpin(&self) -> bool {
         let before = self.0.fetch_sub(1, edge("cache.unpin", Ordering::Release));
         debug_assert!(before & PINS != 0, "a pin was given back twice");
+        if before & (ORPHAN | PINS) != ORPHAN | 1 {
+            return false;
+        }
+        // What the other views of this slot read comes before what the caller frees.
+        self.0.load(edge("cache.unpin", Ordering::Acquire));
+        true
+    }
+
+    /// Marks a slot that outlives the handles. Whether it still has a pin.
+    pub(super) fn orphan(&self) -> bool {
+        let before = self
+            .0
+            .fetch_or(ORPHAN, edge("cache.unpin", Ordering::Acquire));
+        before & PINS != 0
+    }
+
+    /// Whether there is a pin. If not, what the former ones read comes before what the caller does.
+    pub(super) fn is_pinned(&self) -> bool {
+        self.0.load(edge("cache.unpin", Ordering::Acquire)) & PINS != 0
     }
 
     /// Free → live. Writer only, after the slot was filled in.
@@ -132,9 +164,9 @@ mod tests {
         word.unlink();
         assert!(!word.try_pin(), "a dead slot takes no new pin");
         assert!(!word.try_reclaim());
-        word.unpin();
+        assert!(!word.unpin());
         assert!(!word.try_reclaim(), "one pin left");
-        word.unpin();
+        assert!(!word.unpin());
         assert!(word.try_reclaim());
         assert_eq!((word.pins(), word.is_live()), (0, false));
     }

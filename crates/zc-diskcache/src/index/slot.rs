@@ -17,6 +17,7 @@ use zc_core::sync::cell::UnsafeCell;
 
 use super::key::Key;
 use super::pin::PinWord;
+use crate::prefetch::prefetch;
 
 #[cfg(not(zc_loom))]
 const CHUNK_BITS: u32 = 10;
@@ -105,6 +106,16 @@ impl Slot {
         self.marks.store(0, Ordering::Relaxed);
     }
 
+    /// Asks for the lines that a lookup compares with its key. Pinning is a locked instruction,
+    /// behind which the loads would otherwise wait for one another.
+    #[inline]
+    fn prefetch(&self) {
+        let start: *const u8 = std::ptr::from_ref(self).cast();
+        for line in [0, 64] {
+            prefetch(start.wrapping_add(line));
+        }
+    }
+
     /// Whether all the bits of `mark` are set.
     #[inline]
     pub fn is_marked(&self, mark: u8) -> bool {
@@ -147,17 +158,18 @@ impl<'a> Pin<'a> {
     }
 
     /// Keeps the pin beyond this borrow: the caller gives it back with [`super::pin::PinWord::unpin`].
-    pub fn leak(self) -> u32 {
-        let index = self.index;
+    pub fn leak(self) -> (&'a Slot, u32) {
+        let (slot, index) = (self.slot, self.index);
         std::mem::forget(self);
-        index
+        (slot, index)
     }
 }
 
 impl Drop for Pin<'_> {
     #[inline]
     fn drop(&mut self) {
-        self.slot.pin.unpin();
+        let last = self.slot.pin.unpin();
+        debug_assert!(!last, "a borrowed pin lives no longer than a handle");
     }
 }
 
@@ -197,10 +209,16 @@ impl Slab {
         &chunk[index & (CHUNK - 1)]
     }
 
+    /// Every slot that was ever used, and the rest of their chunks.
+    pub fn iter(&self) -> impl Iterator<Item = &Slot> {
+        self.chunks.iter().filter_map(OnceLock::get).flatten()
+    }
+
     /// Pins slot `index` if it is live.
     #[inline]
     pub fn try_pin(&self, index: u32) -> Option<Pin<'_>> {
         let slot = self.get(index)?;
+        slot.prefetch();
         // Not `then_some`: a `Pin` that is made and dropped would give back a pin nobody took.
         slot.pin.try_pin().then(|| Pin { slot, index })
     }

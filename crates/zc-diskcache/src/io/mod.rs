@@ -5,3 +5,4 @@ pub(crate) mod create;
 pub(crate) mod file;
 pub(crate) mod map;
 pub(crate) mod pages;
+pub(crate) mod ring;

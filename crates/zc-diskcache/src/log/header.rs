@@ -138,7 +138,9 @@ impl Session {
     pub(crate) fn read(file: &CacheFile) -> Result<Option<Self>, CacheError> {
         let mut page = vec![0; PAGE as usize];
         file.read_exact_at(&mut page, SESSION)?;
-        if page[0..8] != SESSION_MAGIC || !is_sealed(&page) {
+        // A number that its 23 bits of a sequence number do not hold was never written.
+        let possible = u64_at(&page, 16) < 1 << 23;
+        if page[0..8] != SESSION_MAGIC || !is_sealed(&page) || !possible {
             return Ok(None);
         }
         let mut boot = [0; 16];

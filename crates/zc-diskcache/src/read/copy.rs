@@ -14,7 +14,7 @@ impl Object {
     pub(crate) fn copy(&self) -> Result<Option<Bytes>, CacheError> {
         let shared = self.shared();
         let mut copy = vec![0; self.len as usize];
-        shared.file.read_exact_at(&mut copy, self.start)?;
+        self.read_into(&mut copy)?;
         ledger::copied("cache.lookup_copy", copy.len());
         if !self.verify_copy(&copy) {
             shared.count_damaged();
@@ -23,5 +23,17 @@ impl Object {
         shared.count(Count::CopiedHits, 1);
         ledger::delivered(copy.len());
         Ok(Some(Bytes::from(copy)))
+    }
+
+    /// Many parts at once if the disk has to be waited for, else one call.
+    fn read_into(&self, copy: &mut [u8]) -> Result<(), CacheError> {
+        let shared = self.shared();
+        if let Some(ring) = &shared.ring
+            && ring.pays_for(copy.len())
+            && !self.is_resident()
+        {
+            return ring.read_exact_at(&shared.file, copy, self.start);
+        }
+        shared.file.read_exact_at(copy, self.start)
     }
 }

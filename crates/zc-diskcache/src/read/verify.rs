@@ -28,13 +28,18 @@ impl Object {
         if !self.needs_verification() {
             return Ok(true);
         }
+        self.bring_in()?;
+        Ok(self.accept(crc32c(self.bytes())))
+    }
+
+    /// Reads the bytes into memory; an error where touching them would be a signal.
+    pub(crate) fn bring_in(&self) -> Result<(), CacheError> {
         let shared = self.shared();
         shared.file.check_len(self.start + self.len)?;
         pages::populate(&shared.map, self.start, self.len).map_err(|error| {
             CacheError::io(format!("reading at offset {}", self.start), error)
                 .at(shared.file.path())
-        })?;
-        Ok(self.accept(crc32c(self.bytes())))
+        })
     }
 
     /// Verifies a copy of the bytes, if the policy asks for it.

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::ptr::NonNull;
 
 use zc_core::frozen::Source;
 use zc_core::sync::atomic::Ordering;
@@ -10,15 +11,20 @@ use zc_core::{Frozen, ledger};
 use crate::error::{CacheError, CacheErrorKind};
 use crate::index::slot::{LENT, Slot};
 use crate::index::table::Probe;
-use crate::shared::{Handle, Keep, Shared};
+use crate::prefetch::prefetch;
+use crate::root::{self, Root};
+use crate::shared::Shared;
 use crate::stats::Count;
 use crate::ttl;
 use crate::write::writer::Leave;
 
 /// A pinned object: its extent keeps its bytes until this is dropped, whatever becomes of the
 /// object, and the file stays open, mapped and locked.
+///
+/// - I1: `slot` is a slot of `shared`, and `self` is a pin on it, so both are there.
 pub(crate) struct Object {
-    keep: Keep,
+    shared: NonNull<Shared>,
+    slot: NonNull<Slot>,
     index: u32,
     /// Byte offset of the value in the file.
     pub(crate) start: u64,
@@ -27,11 +33,17 @@ pub(crate) struct Object {
     pub(crate) seq: u64,
 }
 
-impl Handle {
+// SAFETY: I1: it is a shared reference to a `Shared`, which is `Send` and `Sync`.
+unsafe impl Send for Object {}
+
+// SAFETY: as above.
+unsafe impl Sync for Object {}
+
+impl Root {
     /// Finds and pins `key`; counts a miss, and marks the hit for the eviction policy.
     #[inline]
     pub(crate) fn find(&self, key: &[u8]) -> Result<Option<Object>, CacheError> {
-        let shared = &*self.shared;
+        let shared: &Shared = self;
         shared.check_open()?;
         shared.check_key(key)?;
         let hash = shared.hash(key);
@@ -57,7 +69,7 @@ impl Handle {
 
     #[inline]
     fn pin(&self, index: u32, hash: u64, key: &[u8]) -> Probe<Object> {
-        let Some(pin) = self.shared.slots.try_pin(index) else {
+        let Some(pin) = self.slots.try_pin(index) else {
             return Probe::Other;
         };
         let fields = pin.read(|meta| {
@@ -67,9 +79,11 @@ impl Handle {
         let Some((start, len, crc, seq)) = fields else {
             return Probe::Other;
         };
+        let (slot, index) = pin.leak();
         Probe::Hit(Object {
-            keep: self.keep(),
-            index: pin.leak(),
+            shared: self.as_ptr(),
+            slot: NonNull::from(slot),
+            index,
             start,
             len,
             crc,
@@ -81,13 +95,14 @@ impl Handle {
 impl Object {
     #[inline]
     pub(crate) fn shared(&self) -> &Shared {
-        &self.keep
+        // SAFETY: I1.
+        unsafe { self.shared.as_ref() }
     }
 
     #[inline]
     pub(crate) fn slot(&self) -> &Slot {
-        // The chunk of a slot that was pinned exists; it lives as long as the cache.
-        self.shared().slots.get_or_allocate(self.index)
+        // SAFETY: I1.
+        unsafe { self.slot.as_ref() }
     }
 
     /// Whether its time has not come. If it has, the object is taken out, unless the writer is at
@@ -141,6 +156,8 @@ impl Object {
     /// The view. The object must have been verified as the policy asks.
     #[inline]
     pub(crate) fn into_view(self) -> Frozen<u8> {
+        // Looked at next, most likely; what follows takes about as long as memory does.
+        prefetch(self.shared().map.address(self.start));
         self.shared().zero_copy.count_view(self.len);
         ledger::delivered(self.len as usize);
         if self.len == 0 {
@@ -160,10 +177,21 @@ impl Object {
     }
 }
 
+impl Clone for Object {
+    /// Another pin.
+    fn clone(&self) -> Self {
+        self.slot().pin.pin_again();
+        Self { ..*self }
+    }
+}
+
 impl Drop for Object {
     #[inline]
     fn drop(&mut self) {
-        self.slot().pin.unpin();
+        if self.slot().pin.unpin() && self.shared().orphans.leave() {
+            // SAFETY: the handles are gone, and this was the last view.
+            unsafe { root::free(self.shared) };
+        }
     }
 }
 

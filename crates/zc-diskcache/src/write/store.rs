@@ -18,6 +18,7 @@ use crate::index::slot::{Meta, VERIFIED};
 use crate::io::checksum::crc32c;
 use crate::log::extents::Holder;
 use crate::log::record::spilled;
+use crate::root::Root;
 use crate::shared::Shared;
 use crate::stats::Count;
 use crate::ttl;
@@ -25,14 +26,14 @@ use crate::ttl;
 /// An extent that is being written. Dropped without a commit it goes back.
 #[derive(Debug)]
 pub(crate) struct Reservation {
-    shared: Arc<Shared>,
+    shared: Arc<Root>,
     place: Option<Place>,
     /// Kept by a program, which may take its time: nobody waits for it.
     held: bool,
     pub(crate) start: u64,
 }
 
-impl Shared {
+impl Root {
     /// Stores `data` under `key`; the whole of it, on this thread. What was fetched by a `flight`
     /// is stored only if nobody changed the key meanwhile; says whether it was.
     pub(crate) fn store_now(
@@ -83,7 +84,9 @@ impl Shared {
             place: Some(place),
         })
     }
+}
 
+impl Shared {
     fn check_size(&self, key: &[u8], len: u64) -> Result<(), CacheError> {
         let refuse = |what: &str, limit: u64| {
             Err(CacheError::new(CacheErrorKind::TooLarge)
@@ -110,7 +113,7 @@ impl Reservation {
         flight: Option<&Flight>,
     ) -> Result<bool, CacheError> {
         let shared = Arc::clone(&self.shared);
-        let shared = &*shared;
+        let shared: &Shared = &shared;
         shared.file.write_all_at(spilled(key), self.start + len)?;
         let synced = shared.options.sync == SyncPolicy::EachStore;
         if synced {
@@ -184,6 +187,11 @@ impl Reservation {
             let _ = writer.take_out(shared, old, Leave::Replaced);
         }
         writer.busy -= 1;
+        if shared.zero_copy.is_adaptive() {
+            writer.bury_all(shared);
+            let budget = shared.options.pinned_budget;
+            shared.zero_copy.adapt(writer.dead_blocks, budget);
+        }
         drop(writer);
         shared.room.notify_all();
         shared.count(Count::Stores, 1);

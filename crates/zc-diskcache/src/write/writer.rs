@@ -178,6 +178,11 @@ impl Writer {
 
     /// Frees what views and the kernel have let go of; says whether that was anything.
     pub(crate) fn sweep(&mut self, shared: &Shared) -> bool {
+        self.bury_all(shared) | self.collect_lent(shared)
+    }
+
+    /// Frees the dead slots that views have let go of; says whether there were any.
+    pub(crate) fn bury_all(&mut self, shared: &Shared) -> bool {
         let mut freed = false;
         let mut at = 0;
         while at < self.dead.len() {
@@ -187,7 +192,7 @@ impl Writer {
                 at += 1;
             }
         }
-        freed | self.collect_lent(shared)
+        freed
     }
 
     /// Takes out every object whose time has come; says whether there was one.

@@ -1,9 +1,13 @@
 //! The decisions, and the counters.
 
+use std::time::Duration;
+
 use zc_core::sync::atomic::{AtomicUsize, Ordering};
 
+use super::adaptive::AdaptiveThreshold;
+use super::choice::Choice;
 use super::stats::ZeroCopyStats;
-use crate::stats::Counters;
+use crate::counters::Counters;
 
 /// How a cache reads and sends without copying.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,9 +19,13 @@ pub struct ZeroCopyConfig {
     /// Whether bytes may go to a socket straight from the file or the mapping. On. When off, or
     /// where the platform has nothing of the kind, they go through a buffer.
     pub enable_sendfile: bool,
-    /// Sends of up to this many bytes use `sendfile`, larger ones `send` from the mapping, which
-    /// is the faster of the two there although the kernel copies. 256 KiB.
-    pub sendfile_max: usize,
+    /// `None`, the default: the cache measures which of `sendfile` and `send` from the mapping is
+    /// faster for a size, and uses that. `Some`: sends of up to this many bytes use `sendfile`,
+    /// larger ones `send`.
+    pub sendfile_max: Option<usize>,
+    /// Lets the threshold follow how much room pinned objects take. `None`, the default: it stays
+    /// where it was put.
+    pub adaptive: Option<AdaptiveThreshold>,
 }
 
 impl Default for ZeroCopyConfig {
@@ -25,7 +33,8 @@ impl Default for ZeroCopyConfig {
         Self {
             mmap_threshold: 64 << 10,
             enable_sendfile: true,
-            sendfile_max: 256 << 10,
+            sendfile_max: None,
+            adaptive: None,
         }
     }
 }
@@ -47,6 +56,9 @@ pub enum Primitive {
 pub struct ZeroCopyManager {
     config: ZeroCopyConfig,
     threshold: AtomicUsize,
+    /// Stores in a row that found no room lost to views.
+    calm: AtomicUsize,
+    choice: Choice,
     counters: Counters<COUNTS>,
 }
 
@@ -67,6 +79,8 @@ impl ZeroCopyManager {
         Self {
             threshold: AtomicUsize::new(config.mmap_threshold),
             config,
+            calm: AtomicUsize::new(0),
+            choice: Choice::default(),
             counters: Counters::new(),
         }
     }
@@ -112,15 +126,39 @@ impl ZeroCopyManager {
     #[must_use]
     pub fn primitive(&self, len: u64, may_lend: bool) -> Primitive {
         if !self.is_sendfile_enabled() {
-            Primitive::Fallback
-        } else if may_lend
-            && len <= self.config.sendfile_max as u64
-            && cfg!(any(target_os = "linux", target_os = "android"))
-        {
-            Primitive::Sendfile
-        } else {
-            Primitive::MappedSend
+            return Primitive::Fallback;
         }
+        if !may_lend || !cfg!(any(target_os = "linux", target_os = "android")) {
+            return Primitive::MappedSend;
+        }
+        match self.config.sendfile_max {
+            None => self.choice.choose(len),
+            Some(max) if len <= max as u64 => Primitive::Sendfile,
+            Some(_) => Primitive::MappedSend,
+        }
+    }
+
+    /// A send of `len` bytes spent so long in system calls.
+    pub(crate) fn learn(&self, primitive: Primitive, len: u64, spent: Duration) {
+        if self.config.sendfile_max.is_none() {
+            self.choice.learn(primitive, len, spent);
+        }
+    }
+
+    pub(crate) fn is_adaptive(&self) -> bool {
+        self.config.adaptive.is_some()
+    }
+
+    /// Moves the threshold, if it is adaptive. After each store: `lost` of the `budget` blocks for
+    /// unlinked objects are held by views.
+    pub(crate) fn adapt(&self, lost: u64, budget: u64) {
+        let Some(adaptive) = &self.config.adaptive else {
+            return;
+        };
+        let calm = self.calm.load(Ordering::Relaxed);
+        let (threshold, calm) = adaptive.next(self.threshold(), calm, lost, budget);
+        self.calm.store(calm, Ordering::Relaxed);
+        self.set_threshold(threshold);
     }
 
     /// The counters now.
@@ -138,6 +176,7 @@ impl ZeroCopyManager {
             fallback_transfers: sum(FALLBACKS),
             fallback_bytes: sum(FALLBACK_BYTES),
             mmap_threshold: self.threshold(),
+            send_classes: self.choice.classes(),
         }
     }
 
@@ -169,11 +208,15 @@ mod tests {
     #[test]
     fn the_primitive_follows_size_and_circumstances() {
         let manager = ZeroCopyManager::new(ZeroCopyConfig::default());
-        assert_eq!(manager.primitive(1 << 20, true), Primitive::MappedSend);
         assert_eq!(manager.primitive(4096, false), Primitive::MappedSend);
+        let fixed = ZeroCopyManager::new(ZeroCopyConfig {
+            sendfile_max: Some(4096),
+            ..ZeroCopyConfig::default()
+        });
         if cfg!(target_os = "linux") {
-            assert_eq!(manager.primitive(4096, true), Primitive::Sendfile);
+            assert_eq!(fixed.primitive(4096, true), Primitive::Sendfile);
         }
+        assert_eq!(fixed.primitive(4097, true), Primitive::MappedSend);
         let off = ZeroCopyManager::new(ZeroCopyConfig {
             enable_sendfile: false,
             ..ZeroCopyConfig::default()

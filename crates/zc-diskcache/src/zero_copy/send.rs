@@ -21,7 +21,7 @@
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -52,6 +52,8 @@ struct Job {
     primitive: Primitive,
     /// Calls on a blocking socket that must not block.
     dont_wait: bool,
+    /// Time in system calls, all with `primitive`; `None` once it was another one for a while.
+    spent: Option<Duration>,
     buffer: Vec<u8>,
 }
 
@@ -82,6 +84,7 @@ pub(crate) async fn send(
         sent: 0,
         primitive,
         dont_wait: !non_blocking,
+        spent: Some(Duration::ZERO),
         buffer: Vec::new(),
     };
     let result = if non_blocking && runtime::in_runtime() {
@@ -137,7 +140,7 @@ impl Job {
     ) -> Result<u64, CacheError> {
         // `sendfile` has no flag to keep it from blocking, `send` has.
         if self.dont_wait && self.primitive == Primitive::Sendfile {
-            self.primitive = Primitive::MappedSend;
+            self.fall_back();
         }
         loop {
             match self.advance(socket)? {
@@ -153,6 +156,13 @@ impl Job {
 
     /// Sends until the socket is full, the slice is over, or all is sent.
     fn advance(&mut self, socket: BorrowedFd<'_>) -> Result<Step, CacheError> {
+        let begin = Instant::now();
+        let step = self.advance_untimed(socket);
+        self.spent = self.spent.map(|spent| spent + begin.elapsed());
+        step
+    }
+
+    fn advance_untimed(&mut self, socket: BorrowedFd<'_>) -> Result<Step, CacheError> {
         let stop = (self.sent + SLICE).min(self.len);
         while self.sent < stop {
             match self.send_once(socket, stop - self.sent) {
@@ -165,7 +175,7 @@ impl Job {
                     Some(libc::EINVAL | libc::ENOSYS | libc::EOPNOTSUPP)
                         if self.primitive == Primitive::Sendfile =>
                     {
-                        self.primitive = Primitive::MappedSend;
+                        self.fall_back();
                     }
                     // The kernel could not read the mapping.
                     Some(libc::EFAULT) => return Err(self.truncated()),
@@ -178,6 +188,12 @@ impl Job {
         } else {
             Step::More
         })
+    }
+
+    /// Every descriptor takes bytes.
+    fn fall_back(&mut self) {
+        self.primitive = Primitive::MappedSend;
+        self.spent = None;
     }
 
     fn send_once(&mut self, socket: BorrowedFd<'_>, most: u64) -> io::Result<usize> {
@@ -223,6 +239,9 @@ impl Job {
     fn finish(self) -> u64 {
         let shared = self.object.shared();
         shared.zero_copy.count_send(self.primitive, self.len);
+        if let Some(spent) = self.spent {
+            shared.zero_copy.learn(self.primitive, self.len, spent);
+        }
         let hit = match self.primitive {
             Primitive::Fallback => Count::CopiedHits,
             Primitive::Sendfile | Primitive::MappedSend => Count::SendHits,

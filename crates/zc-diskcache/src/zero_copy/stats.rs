@@ -1,7 +1,9 @@
 //! What was done without a copy, and what was not.
 
+use super::choice::{CLASSES, SendClass};
+
 /// One moment of a [`ZeroCopyManager`](super::ZeroCopyManager)'s counters.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ZeroCopyStats {
     /// Hits that were given a view over the mapping.
@@ -24,6 +26,10 @@ pub struct ZeroCopyStats {
     pub fallback_bytes: u64,
     /// The threshold at this moment, in bytes.
     pub mmap_threshold: usize,
+    /// What was found out about sends, by size: what each primitive costs, and which one most sends
+    /// use now. Says what is chosen only where the choice is the cache's own, see
+    /// [`sendfile_max`](super::ZeroCopyConfig::sendfile_max).
+    pub send_classes: [SendClass; CLASSES],
 }
 
 impl ZeroCopyStats {

@@ -3,33 +3,52 @@
 
 mod batch;
 mod copies;
+mod group;
 mod options;
 mod poll;
 mod reader;
 mod stream;
 
 use std::fmt;
+use std::future::poll_fn;
 use std::marker::PhantomData;
+use std::pin::pin;
 use std::ptr::NonNull;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use zc_core::sync::Arc;
 
 pub use batch::Batch;
 pub(crate) use copies::{Copies, overwritten};
+pub use group::{ConsumerGroup, Partition};
 pub use options::{ConsumerId, ConsumerOptions, OnLag, Start};
 pub use poll::Poll;
 pub(crate) use reader::{ReadState, Reader, deadline};
 
-use crate::sequencer::place::bump;
+use crate::sequencer::lease;
+use crate::sequencer::place::{Place, bump};
 use crate::slots::Slots;
+use group::{Found, Membership};
 use stream::StreamWaiter;
 
 /// Reads every row of a [`Ring`](crate::Ring) from where it joined, at its own pace.
 ///
 /// Dropping it leaves the ring at once, also while the producer is blocked on it, and also when a
-/// panic drops it. Leaking it (`mem::forget`) leaves a place that nobody reads any more: under
-/// [`OnLag::Block`] the producer then waits for it for ever, and the metrics name it.
+/// panic drops it.
+///
+/// # Leaking it
+///
+/// A consumer that is leaked (`mem::forget`) is never dropped. Under [`OnLag::Block`] it goes with
+/// the thread that polled it last: once that thread has ended and the ring has been full for 100 ms,
+/// the producer goes on without it. A consumer that is handed from a thread that ends to another one
+/// is polled there before that, or it is taken for a leaked one; it notices at its next poll, and
+/// either goes on as if nothing had been, because nothing it had not read was overwritten, or finds
+/// [`Poll::Evicted`].
+///
+/// Three kinds of leaked consumers are waited for, and named by the metrics: one whose thread lives
+/// on; one that a task polled last ([`recv_async`](Self::recv_async) and the stream), for tasks go
+/// from thread to thread; and one whose [batch](Batch) was leaked with it, because its rows may be
+/// referred to for as long as the program runs.
 ///
 /// # Stream
 ///
@@ -38,12 +57,22 @@ use stream::StreamWaiter;
 pub struct Consumer<T> {
     // Before the reader, whose sequencer it waits on.
     waiter: Option<StreamWaiter>,
+    // Before the reader, which leaves the group.
+    kind: Kind<T>,
     reader: Reader,
     slots: Arc<Slots<T>>,
-    /// Where rows are copied to under policies that do not hold the producer back.
-    copies: Option<Copies<T>>,
     /// Several threads may look at one row at once.
     _shared: PhantomData<std::sync::Arc<T>>,
+}
+
+/// How a consumer gets at its rows.
+enum Kind<T> {
+    /// In place.
+    Plain,
+    /// Under policies that do not hold the producer back.
+    Copies(Copies<T>),
+    /// In place, and others read the rest.
+    Member(Box<Membership<T>>),
 }
 
 impl<T> Consumer<T> {
@@ -51,9 +80,21 @@ impl<T> Consumer<T> {
         debug_assert_eq!(copies.is_some(), reader.state.place.copies());
         Self {
             waiter: None,
+            kind: copies.map_or(Kind::Plain, Kind::Copies),
             reader,
             slots,
-            copies,
+            _shared: PhantomData,
+        }
+    }
+
+    fn member(place: Arc<Place>, membership: Membership<T>, slots: Arc<Slots<T>>) -> Self {
+        let mut reader = Reader::new(&membership.group.sequencer, place);
+        reader.group = Some(Arc::clone(&membership.group));
+        Self {
+            waiter: None,
+            kind: Kind::Member(Box::new(membership)),
+            reader,
+            slots,
             _shared: PhantomData,
         }
     }
@@ -64,12 +105,23 @@ impl<T> Consumer<T> {
     /// Never waits. Costs one load of a line of the producer's where this consumer has caught up
     /// with what it saw before, and a store when the batch is dropped. Under [`OnLag::Lossy`] and
     /// [`OnLag::Evict`] the rows are copied, 1024 at most.
-    #[inline]
+    #[inline(always)]
     pub fn poll(&mut self, limit: usize) -> Poll<Batch<'_, T>> {
-        if self.copies.is_some() {
-            return self.poll_copies(limit);
+        self.settle_in(lease::tenant());
+        self.look(limit)
+    }
+
+    /// [`poll`](Self::poll) on behalf of whoever has been settled.
+    #[inline(always)]
+    fn look(&mut self, limit: usize) -> Poll<Batch<'_, T>> {
+        match self.kind {
+            Kind::Plain => {}
+            Kind::Copies(_) => return self.poll_copies(limit),
+            Kind::Member(_) => return self.poll_member(limit),
         }
-        let Reader { sequencer, state } = &mut self.reader;
+        let Reader {
+            sequencer, state, ..
+        } = &mut self.reader;
         state.look(sequencer, limit).map(|rows| {
             state.take(rows);
             // SAFETY: the rows are published, and the cursor stays before them while they are in
@@ -84,23 +136,24 @@ impl<T> Consumer<T> {
     ///
     /// Waits as the ring's [`WaitStrategy`](zc_core::wait::WaitStrategy) says; a ring handle or
     /// producer that lives on and publishes nothing keeps it waiting.
+    #[inline]
     pub fn recv_blocking(&mut self) -> Poll<Batch<'_, T>> {
-        self.reader.wait(None);
-        self.poll(usize::MAX)
+        self.wait(None);
+        self.look(usize::MAX)
     }
 
     /// As [`recv_blocking`](Self::recv_blocking), for at most `timeout`; then [`Poll::Empty`].
     pub fn recv_timeout(&mut self, timeout: Duration) -> Poll<Batch<'_, T>> {
-        self.reader.wait(deadline(timeout));
-        self.poll(usize::MAX)
+        self.wait(deadline(timeout));
+        self.look(usize::MAX)
     }
 
     /// As [`recv_blocking`](Self::recv_blocking), as a task of any executor.
     ///
     /// Cancel-safe: a future dropped before it is ready has taken nothing. Forget-safe.
     pub async fn recv_async(&mut self) -> Poll<Batch<'_, T>> {
-        self.reader.wait_async().await;
-        self.poll(usize::MAX)
+        self.wait_async().await;
+        self.look(usize::MAX)
     }
 
     /// Rows published that this consumer has not read.
@@ -127,11 +180,109 @@ impl<T> Consumer<T> {
         &self.reader.state.place.name
     }
 
+    /// The thread with this number polls from now on, or a task ([`lease::NOBODY`]).
+    #[inline]
+    fn settle_in(&mut self, tenant: u64) {
+        if self.reader.state.tenant != tenant {
+            self.let_to(tenant);
+        }
+    }
+
+    #[cold]
+    fn let_to(&mut self, tenant: u64) {
+        let Self { kind, reader, .. } = self;
+        match kind {
+            Kind::Member(member) => {
+                let is_member = member.settle_in(&mut reader.state, tenant);
+                reader.state.tenant = tenant;
+                reader.state.is_revoked |= !is_member;
+            }
+            _ if tenant == lease::NOBODY => reader.as_task(),
+            _ => reader.on_thread(),
+        }
+    }
+
+    /// `Some` where a look would find something other than `Empty`.
+    #[inline]
+    fn is_ready(&mut self) -> Option<()> {
+        let Self {
+            kind,
+            reader,
+            slots,
+            ..
+        } = self;
+        match kind {
+            Kind::Member(member) => member.is_ready(&mut reader.state, slots),
+            _ => reader.state.is_ready(&reader.sequencer),
+        }
+    }
+
+    #[inline]
+    fn wait(&mut self, deadline: Option<Instant>) {
+        self.settle_in(lease::tenant());
+        if self.is_ready().is_none() {
+            self.wait_long(deadline);
+        }
+    }
+
+    #[cold]
+    fn wait_long(&mut self, deadline: Option<Instant>) {
+        let sequencer = Arc::clone(&self.reader.sequencer);
+        bump(&self.reader.state.place.stats.waits, 1);
+        let ready = || self.is_ready();
+        // None: the deadline has passed, which the caller finds by looking.
+        let _: Option<()> = sequencer
+            .data
+            .block_until(sequencer.strategy, deadline, ready);
+    }
+
+    async fn wait_async(&mut self) {
+        self.settle_in(lease::NOBODY);
+        if self.is_ready().is_some() {
+            return;
+        }
+        let sequencer = Arc::clone(&self.reader.sequencer);
+        bump(&self.reader.state.place.stats.waits, 1);
+        let mut waiter = pin!(sequencer.data.waiter());
+        poll_fn(|cx| waiter.as_mut().poll_until(cx, || self.is_ready())).await;
+    }
+
+    #[inline(never)]
+    fn poll_member(&mut self, limit: usize) -> Poll<Batch<'_, T>> {
+        let Self {
+            kind: Kind::Member(member),
+            reader: Reader {
+                sequencer, state, ..
+            },
+            slots,
+            ..
+        } = self
+        else {
+            return Poll::Empty;
+        };
+        if state.is_revoked {
+            return Poll::Evicted;
+        }
+        member
+            .look(state, slots, limit)
+            .map(|Found { state, rows }| {
+                state.take(rows);
+                // SAFETY: the rows are published, and the cursor stays before them while they are in
+                // hand (R1).
+                let parts = unsafe { slots.read(state.next(), rows) };
+                // SAFETY: as above; the batch borrows the consumer.
+                unsafe { Batch::new(parts.map(NonNull::from), state, sequencer) }
+            })
+    }
+
+    #[inline(never)]
     fn poll_copies(&mut self, limit: usize) -> Poll<Batch<'_, T>> {
         let Self {
-            reader: Reader { sequencer, state },
+            reader: Reader {
+                sequencer, state, ..
+            },
             slots,
-            copies: Some(copies),
+            kind: Kind::Copies(copies),
             ..
         } = self
         else {
@@ -148,7 +299,7 @@ impl<T> Consumer<T> {
         if copies.held(next) == 0
             && let Err(missed) = copies.fill(sequencer, slots, next, state.readable())
         {
-            if state.place.is_evicted() {
+            if state.is_evicted() {
                 return Poll::Evicted;
             }
             bump(&state.place.stats.missed, missed);

@@ -12,9 +12,9 @@ use futures_core::Stream;
 use zc_core::sync::Arc;
 use zc_core::wait::{WaitList, Waiter};
 
-use super::{Consumer, Poll, Reader};
+use super::{Consumer, Poll};
 use crate::error::RecvError;
-use crate::sequencer::Sequencer;
+use crate::sequencer::{Sequencer, lease};
 
 /// A waiter in the `data` list that lives as long as it likes.
 pub(super) struct StreamWaiter {
@@ -42,21 +42,20 @@ impl<T: Clone> Stream for Consumer<T> {
     /// Allocates once, at the first call. Cancel-safe: a row is taken only when it is returned.
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Task<Option<Self::Item>> {
         let this = self.get_mut();
+        this.settle_in(lease::NOBODY);
         loop {
-            let Reader { sequencer, state } = &mut this.reader;
-            let waiter = this
+            let mut waiter = this
                 .waiter
-                .get_or_insert_with(|| StreamWaiter::new(sequencer));
+                .take()
+                .unwrap_or_else(|| StreamWaiter::new(&this.reader.sequencer));
             if waiter.has_ended {
+                this.waiter = Some(waiter);
                 return Task::Ready(None);
             }
-            ready!(
-                waiter
-                    .waiter
-                    .as_mut()
-                    .poll_until(cx, || state.is_ready(sequencer))
-            );
-            let item = match this.poll(1) {
+            let found = waiter.waiter.as_mut().poll_until(cx, || this.is_ready());
+            this.waiter = Some(waiter);
+            ready!(found);
+            let item = match this.look(1) {
                 Poll::Rows(batch) => Some(Ok(batch[0].clone())),
                 Poll::Lagged { missed } => Some(Err(RecvError::Lagged { missed })),
                 Poll::Evicted => Some(Err(RecvError::Evicted)),

@@ -153,7 +153,16 @@ impl<T> Producer<T> {
     /// Fills and publishes one reserved row.
     #[inline]
     fn fill_one(&mut self, fill: impl FnOnce(&mut T)) -> u64 {
-        self.fill(1, |mut slots| fill(&mut slots[0]))
+        if self.writer.shared() {
+            return self.fill(1, |mut slots| fill(&mut slots[0]));
+        }
+        let sequence = self.writer.next();
+        self.writer.begin(1);
+        // SAFETY: this is the writer, and the row is reserved; the licence is not shared.
+        fill(unsafe { self.slots.write_one(sequence) });
+        self.slots.mirror(sequence, 1);
+        self.writer.publish(1);
+        sequence
     }
 
     /// Fills and publishes `rows` reserved rows.

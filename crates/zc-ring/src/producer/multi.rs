@@ -167,7 +167,16 @@ fn fill_one<T>(
     scratch: &mut Scratch<T>,
     fill: impl FnOnce(&mut T),
 ) -> u64 {
-    fill_all(claim, slots, scratch, |mut slots| fill(&mut slots[0]))
+    let first = claim.first;
+    if claim.shared {
+        return fill_all(claim, slots, scratch, |mut slots| fill(&mut slots[0]));
+    }
+    // SAFETY: the row is this producer's alone until it publishes it; the licence it was claimed
+    // under is not shared.
+    fill(unsafe { slots.write_one(first) });
+    slots.mirror(first, 1);
+    claim.publish();
+    first
 }
 
 /// Fills and publishes claimed rows. If `fill` panics, dropping the claim makes them void.

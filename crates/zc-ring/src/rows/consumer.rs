@@ -15,7 +15,7 @@ use crate::sequencer::place::bump;
 /// Reads every row of a [`RowRing`](super::RowRing) from where it joined, at its own pace.
 ///
 /// Dropping it leaves the ring at once, also while the producer is blocked on it, and also when a
-/// panic drops it.
+/// panic drops it. If it is leaked, the same holds as for a [`Consumer`](crate::Consumer).
 pub struct RowConsumer {
     reader: Reader,
     store: Arc<RowStore>,
@@ -37,8 +37,16 @@ impl RowConsumer {
     /// [`Poll::Empty`]. Never waits. Under [`OnLag::Lossy`](crate::OnLag::Lossy) and
     /// [`OnLag::Evict`](crate::OnLag::Evict) the rows are copied, 1024 at most.
     pub fn poll(&mut self, limit: usize) -> Poll<RowBatch<'_>> {
+        self.reader.on_thread();
+        self.look(limit)
+    }
+
+    /// [`poll`](Self::poll) on behalf of whoever has been settled.
+    fn look(&mut self, limit: usize) -> Poll<RowBatch<'_>> {
         let Self {
-            reader: Reader { sequencer, state },
+            reader: Reader {
+                sequencer, state, ..
+            },
             store,
             copies,
         } = self;
@@ -54,7 +62,7 @@ impl RowConsumer {
             if copies.held(first) == 0
                 && let Err(missed) = copies.fill(sequencer, store, first, state.readable())
             {
-                if state.place.is_evicted() {
+                if state.is_evicted() {
                     return Poll::Evicted;
                 }
                 bump(&state.place.stats.missed, missed);
@@ -76,13 +84,13 @@ impl RowConsumer {
     /// As [`poll`](Self::poll) of everything, waiting until there is something to find.
     pub fn recv_blocking(&mut self) -> Poll<RowBatch<'_>> {
         self.reader.wait(None);
-        self.poll(usize::MAX)
+        self.look(usize::MAX)
     }
 
     /// As [`recv_blocking`](Self::recv_blocking), for at most `timeout`; then [`Poll::Empty`].
     pub fn recv_timeout(&mut self, timeout: Duration) -> Poll<RowBatch<'_>> {
         self.reader.wait(deadline(timeout));
-        self.poll(usize::MAX)
+        self.look(usize::MAX)
     }
 
     /// As [`recv_blocking`](Self::recv_blocking), as a task of any executor.
@@ -90,7 +98,7 @@ impl RowConsumer {
     /// Cancel-safe: a future dropped before it is ready has taken nothing. Forget-safe.
     pub async fn recv_async(&mut self) -> Poll<RowBatch<'_>> {
         self.reader.wait_async().await;
-        self.poll(usize::MAX)
+        self.look(usize::MAX)
     }
 
     /// Waits for at most `timeout` until a poll would find something other than [`Poll::Empty`],

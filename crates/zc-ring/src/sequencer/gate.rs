@@ -26,13 +26,15 @@
 //! in steps of at most a 64th of the ring (one row in small rings), so that a consumer that
 //! starts at the oldest row finds nearly all of the ring (all of it up to 64 rows).
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use zc_core::sync::atomic::Ordering;
 use zc_core::sync::{Arc, Mutex, seeded};
 
 use super::Sequencer;
+use super::lease::GRACE;
 use super::multi::Multi;
-use super::place::Place;
+use super::place::{Place, followed_barrier};
 use crate::consumer::{ConsumerId, ConsumerOptions, OnLag, Start};
 use crate::error::{JoinError, ProducerError};
 
@@ -47,7 +49,7 @@ pub(crate) struct Gate {
 
 #[derive(Debug)]
 struct State {
-    places: Vec<Arc<Place>>,
+    places: Vec<Listed>,
     next_id: u64,
     /// See G1.
     licence: u64,
@@ -55,6 +57,16 @@ struct State {
     /// looking again. A join resets it.
     bound: u64,
     producer: Option<ProducerKind>,
+}
+
+/// A consumer on the ring, and who polls it.
+#[derive(Debug)]
+struct Listed {
+    place: Arc<Place>,
+    /// The thread that polled it last ([`lease`](super::lease)); 0 for none.
+    tenant: u64,
+    /// When that thread ended.
+    orphaned: Option<Instant>,
 }
 
 /// Who holds the producing side.
@@ -113,39 +125,38 @@ impl Gate {
         state.licence = next.wrapping_add(free.min(n.max(self.step)));
         Licence::Granted {
             until: state.licence,
-            shared: state.places.iter().any(|place| place.copies()),
+            shared: state.places.iter().any(|listed| listed.place.copies()),
         }
     }
 
     /// Rows that the slowest gating place leaves free in front of `next`.
-    fn free(&self, places: &[Arc<Place>], next: u64) -> u64 {
-        let gating = places.iter().filter(|place| place.gates());
-        let lag = gating.map(|place| lag(place, next)).max();
+    fn free(&self, places: &[Listed], next: u64) -> u64 {
+        let gating = places.iter().filter(|listed| listed.place.gates());
+        let lag = gating.map(|listed| lag(&listed.place, next)).max();
         self.capacity - lag.unwrap_or(0).min(self.capacity)
     }
 
-    /// Evicts those in the way of `n` rows whose policy says so; the time until the next is due.
-    fn evict(
-        &self,
-        places: &[Arc<Place>],
-        next: u64,
-        n: u64,
-        blocked: Duration,
-    ) -> Option<Duration> {
+    /// Evicts those in the way of `n` rows whose policy says so, and revokes those whose thread has
+    /// ended; the time until the next is due.
+    fn evict(&self, places: &[Listed], next: u64, n: u64, blocked: Duration) -> Option<Duration> {
         let mut soonest = None;
-        for place in places.iter().filter(|place| place.gates()) {
+        for listed in places.iter().filter(|listed| listed.place.gates()) {
+            let place = &listed.place;
             let lag = lag(place, next);
-            let in_the_way = self.capacity - lag.min(self.capacity) < n;
-            match place.policy {
-                OnLag::Evict { rows, after } if in_the_way && lag >= rows => {
-                    match after.checked_sub(blocked) {
-                        None | Some(Duration::ZERO) => place.evict(),
-                        Some(left) => {
-                            soonest = Some(soonest.map_or(left, |s: Duration| s.min(left)))
-                        }
-                    }
+            if self.capacity - lag.min(self.capacity) >= n {
+                continue;
+            }
+            let due = match place.policy {
+                OnLag::Evict { rows, after } if lag >= rows => after.checked_sub(blocked),
+                OnLag::Block if listed.is_leaked() => GRACE.checked_sub(listed.age()),
+                _ => continue,
+            };
+            match due {
+                Some(left) if !left.is_zero() => {
+                    soonest = Some(soonest.map_or(left, |s: Duration| s.min(left)));
                 }
-                _ => {}
+                _ if matches!(place.policy, OnLag::Block) => place.revoke(),
+                _ => place.evict(),
             }
         }
         soonest
@@ -161,17 +172,27 @@ impl Gate {
         let mut state = self.state.lock();
         let head = head();
         let start = self.start(options.from, head, state.licence)?;
-        let find = |id: &ConsumerId| state.places.iter().find(|place| place.id == *id).cloned();
+        let find = |id: &ConsumerId| {
+            let mut listed = state.places.iter().map(|listed| &listed.place);
+            listed.find(|place| place.id == *id).cloned()
+        };
         let after = options
             .depends_on
             .iter()
             .map(|id| find(id).ok_or(JoinError::UnknownDependency { id: *id }))
             .collect::<Result<Box<[_]>, _>>()?;
-        after.iter().for_each(|place| place.follow());
+        if !after.is_empty() {
+            after.iter().for_each(|place| place.follow());
+            followed_barrier();
+        }
         let id = ConsumerId::new(state.next_id);
         state.next_id += 1;
         let place = Arc::new(Place::new(id, options.name, options.on_lag, after, start));
-        state.places.push(Arc::clone(&place));
+        state.places.push(Listed {
+            place: Arc::clone(&place),
+            tenant: 0,
+            orphaned: None,
+        });
         // The bound knew nothing of this place; the licence already given out is G3's business.
         state.bound = state.licence;
         Ok(place)
@@ -202,8 +223,49 @@ impl Gate {
     /// Takes a place off the list.
     pub(crate) fn leave(&self, place: &Arc<Place>) {
         let mut state = self.state.lock();
-        state.places.retain(|listed| listed.id != place.id);
+        state.places.retain(|listed| listed.place.id != place.id);
         place.leave();
+    }
+
+    /// The thread `tenant`, 0 for none, polls `place` from now on. False where the place was revoked
+    /// and rows it had not read are overwritten, or may be soon.
+    pub(crate) fn settle_in(&self, place: &Place, tenant: u64) -> bool {
+        let mut state = self.state.lock();
+        let (licence, capacity) = (state.licence, self.capacity);
+        let Some(listed) = state.listed(place) else {
+            return true;
+        };
+        listed.tenant = tenant;
+        listed.orphaned = None;
+        if !listed.place.is_revoked() {
+            return true;
+        }
+        if licence.wrapping_sub(place.cursor()) > capacity {
+            place.evict();
+            return false;
+        }
+        place.readmit();
+        // As for a join: what was looked at before knew nothing of this place.
+        state.bound = licence;
+        true
+    }
+
+    /// The thread `tenant` has ended; whether it was the last to poll `place`.
+    pub(crate) fn orphan(&self, place: &Place, tenant: u64) -> bool {
+        let mut state = self.state.lock();
+        match state.listed(place) {
+            Some(listed) if listed.tenant == tenant => {
+                listed.orphaned = Some(Instant::now());
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the thread `tenant` was the last to poll `place`.
+    pub(crate) fn is_tenant(&self, place: &Place, tenant: u64) -> bool {
+        let mut state = self.state.lock();
+        state.listed(place).is_some_and(|l| l.tenant == tenant)
     }
 
     /// Takes the producing side, if it is free.
@@ -281,12 +343,12 @@ impl Gate {
         let head = sequencer.head();
         let next = sequencer.claim();
         let until = state.licence;
-        let shared = state.places.iter().any(|place| place.copies());
+        let shared = state.places.iter().any(|listed| listed.place.copies());
         // Somebody else may have asked meanwhile.
         if (until.wrapping_sub(next) as i64) < n as i64 {
             // A slot is not claimed again before it is published (M2).
             let unpublished = next.wrapping_sub(head);
-            let free = |places: &[Arc<Place>]| {
+            let free = |places: &[Listed]| {
                 let in_flight = self.capacity.saturating_sub(unpublished);
                 self.free(places, next).min(in_flight)
             };
@@ -308,9 +370,35 @@ impl Gate {
         }
     }
 
-    /// The listed places, in order of joining.
-    pub(crate) fn places(&self) -> Vec<Arc<Place>> {
-        self.state.lock().places.clone()
+    /// The listed places, in order of joining, and whether the thread that polled each has ended.
+    pub(crate) fn places(&self) -> Vec<(Arc<Place>, bool)> {
+        let state = self.state.lock();
+        let places = state.places.iter();
+        places
+            .map(|listed| (Arc::clone(&listed.place), listed.orphaned.is_some()))
+            .collect()
+    }
+}
+
+impl State {
+    fn listed(&mut self, place: &Place) -> Option<&mut Listed> {
+        self.places
+            .iter_mut()
+            .find(|listed| listed.place.id == place.id)
+    }
+}
+
+impl Listed {
+    /// Whether its thread has ended and nothing of it can still look at rows: a batch in hand may
+    /// have been leaked as well, and be referred to from anywhere.
+    fn is_leaked(&self) -> bool {
+        self.orphaned.is_some() && self.place.stats.in_hand.load(Ordering::Relaxed) == 0
+    }
+
+    /// How long ago its thread ended.
+    fn age(&self) -> Duration {
+        self.orphaned
+            .map_or(Duration::ZERO, |since| since.elapsed())
     }
 }
 

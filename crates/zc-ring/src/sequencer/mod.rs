@@ -32,6 +32,8 @@
 //!   [`MultiWriter`]s, which move both by compare-and-swap.
 
 pub(crate) mod gate;
+pub(crate) mod group;
+pub(crate) mod lease;
 mod multi;
 pub(crate) mod place;
 mod single;
@@ -39,7 +41,7 @@ pub(crate) mod voids;
 
 use crossbeam_utils::CachePadded;
 use zc_core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use zc_core::sync::{Arc, edge, seeded};
+use zc_core::sync::{Arc, Mutex, edge, seeded};
 use zc_core::wait::{WaitList, WaitStrategy};
 
 use crate::error::BuildError;
@@ -63,7 +65,10 @@ pub(crate) struct Sequencer {
     pub(crate) gate: Gate,
     pub(crate) data: WaitList,
     pub(crate) space: WaitList,
+    /// What the single producer counts, and what several have counted that are gone.
     pub(crate) stats: CachePadded<ProducerStats>,
+    /// What several producers count, each for itself.
+    others: Mutex<Vec<Arc<CachePadded<ProducerStats>>>>,
     pub(crate) voids: Voids,
 }
 
@@ -88,6 +93,7 @@ impl Sequencer {
             data: WaitList::new(),
             space: WaitList::new(),
             stats: CachePadded::default(),
+            others: Mutex::new(Vec::new()),
             voids: Voids::new(capacity as u64, initial),
         }))
     }
@@ -139,7 +145,14 @@ impl Sequencer {
         }
     }
 
-    /// Wakes the consumers.
+    /// Moves the head to `head`, which nobody else can at this point, by a read-modify-write: for the
+    /// barrier that it is, and to hand on what the producers of all rows so far have published.
+    #[inline]
+    fn swap_head(&self, head: u64) {
+        self.head.swap(head, edge("ring.publish", Ordering::AcqRel));
+    }
+
+    /// Wakes the consumers after a plain store to the head.
     #[inline]
     fn head_moved(&self) {
         if !seeded("ring.wake_consumers") {
@@ -147,13 +160,44 @@ impl Sequencer {
         }
     }
 
+    /// Wakes the consumers after a read-modify-write of the head.
+    #[inline]
+    fn head_moved_by_rmw(&self) {
+        if !seeded("ring.wake_consumers") {
+            self.data.notify_after_rmw(usize::MAX);
+        }
+    }
+
+    /// Counters of one more of several producers.
+    fn add_stats(&self) -> Arc<CachePadded<ProducerStats>> {
+        let stats = Arc::new(CachePadded::default());
+        self.others.lock().push(Arc::clone(&stats));
+        stats
+    }
+
+    /// One of several producers is gone: what it counted stays.
+    fn retire_stats(&self, stats: &Arc<CachePadded<ProducerStats>>) {
+        let mut others = self.others.lock();
+        others.retain(|other| !std::ptr::eq(&**other, &**stats));
+        self.stats.add(stats);
+    }
+
+    /// The counters of all producers there were.
+    pub(crate) fn all_stats(&self) -> ProducerStats {
+        let sum = ProducerStats::default();
+        let others = self.others.lock();
+        sum.add(&self.stats);
+        others.iter().for_each(|other| sum.add(other));
+        sum
+    }
+
     /// A cursor has moved: there may be room, and rows for those who read after it.
     #[inline]
     pub(crate) fn consumed(&self, place: &Place) {
-        // Always: its barrier is also the one that must stand before `is_followed`.
         if !seeded("ring.wake_producer") {
             self.space.notify_all();
         }
+        // Followers pay for the barrier between the cursor's store and this.
         if place.is_followed() {
             self.data.notify_all();
         }

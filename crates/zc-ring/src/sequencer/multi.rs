@@ -7,9 +7,10 @@
 //! theirs → *stamped* (done, or void if its closure panicked) → *published* (`head` moves over it
 //! once everything before it is stamped).
 //!
-//! Whoever stamps a range moves the head over every stamped range it finds, its own or not, so no
-//! producer waits for another to publish. A producer that is suspended in its closure holds back
-//! the rows behind its own, not the producers.
+//! A range whose rows are next to be published needs no stamp: its producer moves the head over it,
+//! and then over every stamped range it finds behind. So no producer waits for another to publish,
+//! and one that is alone pays two locked instructions a call: the claim and the head. A producer
+//! that is suspended in its closure holds back the rows behind its own, not the producers.
 //!
 //! # Invariants
 //!
@@ -18,8 +19,11 @@
 //!   is published.
 //! * **M3** A stamp holds the end of the range that begins in its slot. Stamps of earlier laps lie
 //!   behind the range's start, so they are never taken for one of this lap.
-//! * **M4** Stamping and moving the head have a store→load barrier between them: of two producers
-//!   who stamp neighbouring ranges at once, at least one sees both stamps.
+//! * **M4** Between storing a stamp and looking at the head, and between moving the head and looking
+//!   for a stamp there, stands a store→load barrier: of two producers who finish neighbouring ranges
+//!   at once, at least one sees what the other did.
+//! * **M5** The head moves over a range without a stamp only by the hand of the range's producer, and
+//!   over one with a stamp by compare-and-swap, so exactly once.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -30,8 +34,10 @@ use zc_core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use zc_core::sync::{Arc, edge, seeded, store_load_barrier};
 
 use super::gate::Licence;
+use super::place::bump;
 use super::{Sequencer, Source};
 use crate::error::ProducerError;
+use crate::metrics::ProducerStats;
 
 /// What all producers of a ring share.
 #[derive(Debug)]
@@ -50,6 +56,7 @@ pub(crate) struct MultiWriter {
     pub(crate) sequencer: Arc<Sequencer>,
     _source: Source,
     multi: Arc<Multi>,
+    stats: Arc<CachePadded<ProducerStats>>,
     /// Since when this producer has been refused.
     blocked_since: Option<Instant>,
     /// When one of those in the way is due for eviction.
@@ -95,6 +102,7 @@ impl MultiWriter {
             sequencer: Arc::clone(sequencer),
             _source: Source::new(sequencer),
             multi,
+            stats: sequencer.add_stats(),
             blocked_since: None,
             evict_at: None,
         })
@@ -107,6 +115,7 @@ impl MultiWriter {
             sequencer: Arc::clone(&self.sequencer),
             _source: Source::new(&self.sequencer),
             multi: Arc::clone(&self.multi),
+            stats: self.sequencer.add_stats(),
             blocked_since: None,
             evict_at: None,
         }
@@ -136,7 +145,7 @@ impl MultiWriter {
             Some(claim) => claim,
             None => {
                 let sequencer = Arc::clone(&self.sequencer);
-                sequencer.stats.full_stalls.fetch_add(1, Ordering::Relaxed);
+                bump(&self.stats.full_stalls, 1);
                 let mut waiter = pin!(sequencer.space.waiter());
                 poll_fn(|cx| {
                     let poll = waiter.as_mut().poll_until(cx, || self.claim_now(n));
@@ -220,65 +229,87 @@ impl MultiWriter {
     #[cold]
     fn wait(&mut self, n: u64, deadline: Option<Instant>) -> Option<(u64, bool)> {
         let sequencer = Arc::clone(&self.sequencer);
-        sequencer.stats.full_stalls.fetch_add(1, Ordering::Relaxed);
+        bump(&self.stats.full_stalls, 1);
         let started = Instant::now();
         let claim = loop {
             let until = [deadline, self.evict_at].into_iter().flatten().min();
-            let ready = || self.claim_now(n);
-            let claim = sequencer
+            let ready = || {
+                if let Some(claim) = self.claim_now(n) {
+                    return Some(Some(claim));
+                }
+                // An eviction has come into sight: wait for that instead.
+                let is_sooner = |at| until.is_none_or(|until| at < until);
+                self.evict_at.is_some_and(is_sooner).then_some(None)
+            };
+            let found = sequencer
                 .space
                 .block_until(sequencer.strategy, until, ready);
+            let claim = found.flatten();
             if claim.is_some() || deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 break claim;
             }
         };
         let blocked = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        sequencer
-            .stats
-            .blocked_nanos
-            .fetch_add(blocked, Ordering::Relaxed);
+        bump(&self.stats.blocked_nanos, blocked);
         claim
     }
 
-    /// Marks a claimed range as done and publishes whatever is done without a gap.
+    /// Publishes a claimed range, and whatever is stamped behind it; or stamps it, where something
+    /// before it is not published yet.
     fn finish(&self, first: u64, rows: u64) {
         let end = first.wrapping_add(rows);
-        self.multi
-            .stamp(first)
-            .store(end, edge("ring.stamp", Ordering::Release));
-        if !seeded("ring.stamp_barrier") {
-            store_load_barrier();
+        let sequencer = &*self.sequencer;
+        if sequencer.head() == first {
+            // Nobody else can move the head from here: this range has no stamp.
+            sequencer.swap_head(end);
+        } else {
+            self.multi
+                .stamp(first)
+                .store(end, edge("ring.stamp", Ordering::Release));
+            if !seeded("ring.stamp_barrier") {
+                store_load_barrier();
+            }
+            if sequencer.move_head(first, end).is_err() {
+                // Whoever publishes the range before this one finds the stamp (M4), or has.
+                return;
+            }
         }
-        let mut head = self.sequencer.head();
-        let mut moved = false;
+        let mut head = end;
         loop {
+            if !seeded("ring.walk_barrier") {
+                barrier_after_rmw();
+            }
             let end = self
                 .multi
                 .stamp(head)
                 .load(edge("ring.stamp", Ordering::Acquire));
-            if end.wrapping_sub(head).wrapping_sub(1) >= self.sequencer.capacity as u64 {
+            let is_stamped = end.wrapping_sub(head).wrapping_sub(1) < sequencer.capacity as u64;
+            // If somebody else has moved it, they go on from there.
+            if !is_stamped || sequencer.move_head(head, end).is_err() {
                 break;
             }
-            match self.sequencer.move_head(head, end) {
-                Ok(()) => {
-                    moved = true;
-                    head = end;
-                }
-                Err(now) => head = now,
-            }
+            head = end;
         }
-        if moved {
-            self.sequencer.head_moved();
-            // The head holds claims back as well (M2).
-            if !seeded("ring.wake_claimers") {
-                self.sequencer.space.notify_all();
-            }
+        sequencer.head_moved_by_rmw();
+        // The head holds claims back as well (M2).
+        if !seeded("ring.wake_claimers") {
+            sequencer.space.notify_after_rmw(usize::MAX);
         }
+    }
+}
+
+/// The store→load barrier that a read-modify-write has been already on x86.
+#[inline(always)]
+fn barrier_after_rmw() {
+    if cfg!(any(zc_loom, not(target_arch = "x86_64"))) {
+        store_load_barrier();
     }
 }
 
 impl Drop for MultiWriter {
     fn drop(&mut self) {
+        // First: while this handle counts, there is no single producer to count as well.
+        self.sequencer.retire_stats(&self.stats);
         self.sequencer.gate.release_multi(&self.sequencer);
     }
 }
@@ -288,7 +319,7 @@ impl Claim<'_> {
     #[inline]
     pub(crate) fn publish(self) {
         let rows = self.rows as u64;
-        self.writer.sequencer.stats.published_by_one_of_many(rows);
+        self.writer.stats.published(rows);
         self.writer.finish(self.first, rows);
         std::mem::forget(self);
     }

@@ -96,12 +96,18 @@ impl Writer {
         let started = Instant::now();
         let reserved = loop {
             let until = [deadline, state.evict_at].into_iter().flatten().min();
-            let ready = || state.try_reserve(sequencer, n).then_some(());
-            if sequencer
+            let ready = || {
+                if state.try_reserve(sequencer, n) {
+                    return Some(true);
+                }
+                // An eviction has come into sight: wait for that instead.
+                let is_sooner = |at| until.is_none_or(|until| at < until);
+                state.evict_at.is_some_and(is_sooner).then_some(false)
+            };
+            let found = sequencer
                 .space
-                .block_until(sequencer.strategy, until, ready)
-                .is_some()
-            {
+                .block_until(sequencer.strategy, until, ready);
+            if found == Some(true) {
                 break true;
             }
             if deadline.is_some_and(|deadline| Instant::now() >= deadline) {

@@ -144,6 +144,22 @@ impl<T> Slots<T> {
             .map(|(at, len)| unsafe { std::slice::from_raw_parts_mut(at.as_ptr(), len) })
     }
 
+    /// As [`write`](Self::write), for one row.
+    ///
+    /// # Safety
+    /// As for `write`.
+    #[inline(always)]
+    #[expect(
+        clippy::mut_from_ref,
+        reason = "exclusive by the licence, not by a borrow"
+    )]
+    pub(crate) unsafe fn write_one(&self, sequence: u64) -> &mut T {
+        self.shadow.write(sequence as usize & self.mask);
+        let mut slot = self.at(sequence);
+        // SAFETY: I1, and I2 by the caller's promise.
+        unsafe { slot.as_mut() }
+    }
+
     /// The slots of `first .. first + rows`, to be read in place.
     ///
     /// # Safety

@@ -1,0 +1,121 @@
+//! Ours, in every way there is to write.
+
+use std::num::NonZeroUsize;
+use std::time::Instant;
+
+use bytes::{BufMut, Bytes};
+use zc_agent::{Groups, Manager, ManagerBuilder, Received, ZeroCopyHandle};
+
+use super::{GROUP, Outcome, Shape, Tally, all, runtime, say};
+
+/// Eight groups: enough to be ahead of the consumer, and few enough to stay in the caches.
+const BUDGET: usize = 8 * GROUP;
+
+/// How a writer writes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum How {
+    /// A reservation for each piece, filled in place.
+    OneByOne,
+    /// A run of so many bytes, handed out locally.
+    Runs(usize),
+    /// A reservation for each piece, and `Bytes` that stand in for it.
+    Adopted,
+}
+
+pub(crate) fn builder(shape: Shape) -> ManagerBuilder {
+    Manager::builder()
+        .min_group_commit_size(GROUP)
+        .max_reservation(shape.size.max(64 << 10))
+        .memory_budget(BUDGET)
+}
+
+pub(crate) fn run(how: How, shape: Shape) -> Outcome {
+    runtime().block_on(async move {
+        let (handle, groups, failures) = builder(shape).spawn().map_err(say)?;
+        // Kept: what a writer leaves of its last run is reported there.
+        let _failures = failures;
+        let start = Instant::now();
+        let consumer = tokio::spawn(consume(groups, Tally::new(shape)));
+        let writers = shape.spawn(|n| write(how, handle.clone(), shape, n));
+        all(writers).await?;
+        handle.finalize().await.map_err(say)?;
+        let tally = consumer.await.map_err(say)??;
+        let elapsed = start.elapsed();
+        tally.check()?;
+        Ok(elapsed)
+    })
+}
+
+pub(crate) async fn write(
+    how: How,
+    handle: ZeroCopyHandle,
+    shape: Shape,
+    n: usize,
+) -> Result<(), String> {
+    let piece = shape.piece(n);
+    let size = NonZeroUsize::new(shape.size).ok_or("a piece has bytes")?;
+    match how {
+        How::OneByOne => {
+            for _ in 0..shape.share(n) {
+                let mut agent = handle.reserve_writer(size).await.map_err(say)?;
+                agent.put_slice(&piece);
+                agent.commit().map_err(say)?;
+            }
+        }
+        How::Runs(run_bytes) => {
+            let mut writer = handle.writer(run_bytes);
+            for _ in 0..shape.share(n) {
+                writer.write(&piece).await.map_err(say)?;
+            }
+        }
+        How::Adopted => {
+            let piece = Bytes::from(piece);
+            for _ in 0..shape.share(n) {
+                let agent = handle.reserve_writer(size).await.map_err(say)?;
+                let agent = agent.into_single_agent();
+                agent.submit_bytes(piece.clone()).await.map_err(say)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+pub(crate) async fn consume(mut groups: Groups, mut tally: Tally) -> Result<Tally, String> {
+    while let Received::Item(group) = groups.recv().await {
+        for chunk in group.chunks() {
+            tally.add(chunk)?;
+        }
+    }
+    Ok(tally)
+}
+
+/// The original's own benchmark, with the end inside of the time: `shape.writers` writers, a piece
+/// each, into two groups of `group` bytes.
+pub(crate) fn rounds(shape: Shape, group: usize, adopt: bool) -> Outcome {
+    super::rounds(shape, |shape, pieces| async move {
+        let (handle, groups, _failures) = Manager::builder()
+            .min_group_commit_size(group)
+            .max_reservation(shape.size)
+            .memory_budget(3 * group)
+            .adopt_threshold(if adopt { 1 } else { usize::MAX })
+            .spawn()
+            .map_err(say)?;
+        let start = Instant::now();
+        let consumer = tokio::spawn(consume(groups, Tally::new(shape)));
+        let writers = shape.spawn(|n| {
+            let (handle, piece) = (handle.clone(), pieces[n].clone());
+            async move {
+                let size = NonZeroUsize::new(piece.len()).ok_or("a piece has bytes")?;
+                let agent = handle.reserve_writer(size).await.map_err(say)?;
+                let agent = agent.into_single_agent();
+                agent.submit_bytes(piece).await.map_err(say)
+            }
+        });
+        all(writers).await?;
+        handle.finalize().await.map_err(say)?;
+        let tally = consumer.await.map_err(say)??;
+        let elapsed = start.elapsed();
+        tally.check()?;
+        Ok(elapsed)
+    })
+}

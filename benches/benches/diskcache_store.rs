@@ -1,0 +1,106 @@
+//! What storing costs: objects are overwritten in turn, in a cache that has room for all of them. The
+//! limit is one `pwrite` of the same bytes into a file that is there already.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::process::ExitCode;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tempfile::TempDir;
+use zc_benches::{Bench, Unit};
+use zc_core::sync::block_on;
+use zc_diskcache::RawDiskCache;
+
+const OBJECTS: u64 = 64;
+
+fn main() -> ExitCode {
+    Bench::main("diskcache_store", |bench| {
+        for (size, length) in [("4 KiB", 4 << 10), ("64 KiB", 64 << 10), ("1 MiB", 1 << 20)] {
+            let (ours, files, bare) = (
+                lazily(move || ours(length)),
+                lazily(folder),
+                lazily(move || allocated(length)),
+            );
+            let unit = Unit::GigabytesPerSecond {
+                bytes: length as u64,
+            };
+            // The goal is 0.85 of the limit of the same run.
+            bench
+                .cell(
+                    format!("store, {size}, {OBJECTS} objects, 1 thread"),
+                    unit,
+                    64,
+                )
+                .ours(move |ops| {
+                    let ours = ours()?;
+                    stores(length, ops, |number, data| {
+                        block_on(ours.0.store(number.to_le_bytes(), data)).map_err(text)
+                    })
+                })
+                .peer("a file for each", move |ops| {
+                    let folder = files()?;
+                    stores(length, ops, |number, data| {
+                        std::fs::write(folder.path().join(number.to_string()), data).map_err(text)
+                    })
+                })
+                .limit(move |ops| {
+                    let file = bare()?;
+                    stores(length, ops, |number, data| {
+                        file.write_all_at(&data, number * length as u64)
+                            .map_err(text)
+                    })
+                })
+                .run();
+        }
+    })
+}
+
+fn stores(
+    length: usize,
+    ops: u64,
+    store: impl Fn(u64, Bytes) -> Result<(), String>,
+) -> Result<Duration, String> {
+    let data = Bytes::from(vec![7; length]);
+    for number in 0..OBJECTS {
+        store(number, data.clone())?;
+    }
+    let begin = Instant::now();
+    for op in 0..ops {
+        store(op % OBJECTS, data.clone())?;
+    }
+    Ok(begin.elapsed())
+}
+
+fn ours(length: usize) -> Result<(RawDiskCache, TempDir), String> {
+    let folder = folder()?;
+    let builder = RawDiskCache::builder(folder.path().join("cache"));
+    let builder = builder.capacity(2 * OBJECTS * length as u64);
+    Ok((block_on(builder.open()).map_err(text)?, folder))
+}
+
+fn allocated(length: usize) -> Result<File, String> {
+    let file = tempfile::tempfile_in(env!("CARGO_TARGET_TMPDIR")).map_err(text)?;
+    let zeros = vec![0; length];
+    for number in 0..OBJECTS {
+        file.write_all_at(&zeros, number * length as u64)
+            .map_err(text)?;
+    }
+    Ok(file)
+}
+
+fn folder() -> Result<TempDir, String> {
+    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).map_err(text)
+}
+
+fn lazily<T: Send + Sync + 'static>(
+    make: impl Fn() -> Result<T, String> + Send + Sync + 'static,
+) -> impl Fn() -> Result<Arc<T>, String> + Send + Sync + 'static {
+    let made: OnceLock<Result<Arc<T>, String>> = OnceLock::new();
+    move || made.get_or_init(|| make().map(Arc::new)).clone()
+}
+
+fn text(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}

@@ -1,0 +1,76 @@
+//! One producer and three consumers, wherever the system puts them: on a machine of two cores that
+//! is twice as many threads as cores. Nothing is tuned: ours waits as it does by default. The
+//! peers' ends yield by hand, which is the best they can do; spinning costs all of them a
+//! scheduler's slice for every ring-full of rows.
+//!
+//! Then what three waiting consumers cost while nothing comes (the figure is the processor time of
+//! one of them for each tenth of a second: 1 % is 1,000,000 ns), and how soon the first of them has
+//! a row that comes then.
+
+use std::process::ExitCode;
+
+use zc_benches::broadcast::throughput::{Cores, throughput};
+use zc_benches::broadcast::waiting::{idle, wake_up};
+use zc_benches::broadcast::{Shape, ours};
+use zc_benches::{Bench, Unit};
+
+const CAPACITY: usize = 16 * 1024;
+
+fn main() -> ExitCode {
+    Bench::main("ring_oversubscribed", |bench| {
+        for (batch, goal) in [(1, 5.3), (64, 4.3)] {
+            let shape = Shape {
+                capacity: CAPACITY,
+                batch,
+                consumers: 3,
+            };
+            let name = format!("1→3, capacity {CAPACITY}, batch {batch}");
+            let mut cell = bench
+                .cell(name, Unit::NsPerOp, 4096)
+                .goal(goal)
+                .ours(move |rows| throughput(ours::open(CAPACITY, 3)?, shape, Cores::Free, rows));
+            #[cfg(feature = "peers")]
+            {
+                use zc_benches::broadcast::{Pause, peers};
+                macro_rules! peer {
+                    ($name:literal, $open:expr) => {
+                        cell = cell.peer($name, move |rows| {
+                            throughput($open?, shape, Cores::Free, rows)
+                        });
+                    };
+                }
+                peer!("disruptor", peers::disruptor::three(CAPACITY, Pause::Yield));
+                peer!(
+                    "disruptor that spins",
+                    peers::disruptor::three(CAPACITY, Pause::Spin)
+                );
+                peer!("rtrb", peers::rtrb(CAPACITY, 3, Pause::Yield));
+                peer!("crossbeam", peers::crossbeam(CAPACITY, 3, Pause::Yield));
+                peer!("bus", peers::bus(CAPACITY, 3, Pause::Yield));
+                peer!("multiqueue2", peers::multiqueue(CAPACITY, 3, Pause::Yield));
+                peer!("tokio broadcast", peers::tokio(CAPACITY, 3, Pause::Yield));
+            }
+            cell.run();
+        }
+        bench
+            .cell(
+                "idle, one of three consumers, each 100 ms",
+                Unit::NsPerOp,
+                1,
+            )
+            .goal(1_000_000.0)
+            .ours(move |times| idle(ours::open(CAPACITY, 3)?, times))
+            .run();
+        for (name, q, goal) in [("p50", 0.5, 10_000.0)] {
+            bench
+                .cell(
+                    format!("wake-up of three that wait, {name}"),
+                    Unit::NsPerOp,
+                    16,
+                )
+                .goal(goal)
+                .ours(move |rows| wake_up(ours::open(CAPACITY, 3)?, q, rows))
+                .run();
+        }
+    })
+}
