@@ -242,7 +242,7 @@ fn wrapping_sum(elements: &[u64]) -> u64 {
 }
 
 fn chunked_under_scans(ops: u64) -> Result<Duration, String> {
-    let mut publisher = ChunkedPublisher::new(vec![1_u64; WORDS]);
+    let mut publisher = ChunkedPublisher::new(scattered());
     let first = publisher.reader();
     let reader = || {
         let mut reader = first.clone();

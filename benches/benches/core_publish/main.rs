@@ -28,7 +28,7 @@ fn main() -> ExitCode {
         cell.run();
 
         let cell = bench.cell("cached latest, nothing new", Unit::NsPerOp, 1000);
-        let cell = cell.goal(0.5).ours(latest);
+        let cell = cell.goal(0.5).ours(latest).limit(bare);
         let cell = cell.peer("arc-swap Cache", arc_swap_cached);
         #[cfg(feature = "peers")]
         let cell = cell.peer("hazarc Cache", peers::hazarc_cached);
@@ -103,6 +103,12 @@ fn latest(ops: u64) -> Result<Duration, String> {
     let publisher = Publisher::new(elements());
     let mut reader = publisher.reader();
     looks(ops, |at| reader.latest()[at])
+}
+
+/// A vector that nobody replaces.
+fn bare(ops: u64) -> Result<Duration, String> {
+    let elements = elements();
+    looks(ops, |at| black_box(&elements)[at])
 }
 
 fn arc_swap_cached(ops: u64) -> Result<Duration, String> {

@@ -173,3 +173,61 @@ fn readers_never_see_a_torn_version_and_never_go_back() {
         }
     });
 }
+
+#[test]
+fn a_draft_may_be_finished_or_dropped_on_another_thread() {
+    let mut publisher = Publisher::new(vec![0; 4]);
+    let draft = publisher.draft();
+    let version = thread::scope(|s| {
+        let finishing = s.spawn(move || {
+            let mut draft = draft;
+            draft.fill(1);
+            draft.commit()
+        });
+        finishing.join().unwrap()
+    });
+    assert_eq!(publisher.version(), version);
+    let draft = publisher.draft();
+    thread::scope(|s| s.spawn(move || drop(draft)).join().unwrap());
+    assert_eq!(*publisher.current(), [1; 4]);
+}
+
+#[test]
+fn readers_that_come_and_go_leave_nothing_behind() {
+    let mut publisher = Publisher::new(vec![String::from("first")]);
+    let reader = publisher.reader();
+    for i in 0..100 {
+        let mut other = reader.clone();
+        assert_eq!(other.load().len(), 1);
+        let last = other.latest().clone();
+        drop(other);
+        publisher.publish(vec![i.to_string()]);
+        assert!(last.try_into_mut().is_ok(), "no reader keeps it");
+    }
+}
+
+/// A snapshot that is always alive when the next version is written costs no copy of its own.
+#[test]
+fn memory_comes_back_when_the_snapshots_of_it_are_gone() {
+    let mut publisher = Publisher::new(vec![0_u64; 1000]);
+    let mut places = std::collections::BTreeSet::new();
+    for i in 0..50 {
+        let snapshot = publisher.current();
+        let mut draft = publisher.draft();
+        draft.fill(i);
+        places.insert(draft.as_ptr());
+        draft.commit();
+        drop(snapshot);
+    }
+    assert!(places.len() <= 3, "{} places", places.len());
+}
+
+#[test]
+fn elements_without_a_size_are_published() {
+    let mut publisher = Publisher::new(vec![(); 5]);
+    let mut reader = publisher.reader();
+    assert_eq!(publisher.draft().commit(), reader.load().version());
+    assert_eq!(reader.load().len(), 5);
+    publisher.publish(zc_core::Frozen::new());
+    assert!(reader.load().is_empty());
+}

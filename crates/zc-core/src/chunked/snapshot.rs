@@ -146,6 +146,16 @@ impl<T> ChunkedSnapshot<T> {
         &elements[offset..]
     }
 
+    /// The chunks that follow the one with the element at `at`, as far as they are in one branch.
+    pub(super) fn chunks_after(&self, at: usize) -> &[Frozen<T>] {
+        let chunk = at / self.chunk_len;
+        if chunk < self.len / self.chunk_len {
+            self.spine.chunks_after(chunk)
+        } else {
+            &[]
+        }
+    }
+
     pub(super) fn tail_elements(&self) -> &[T] {
         self.tail.as_ref().map_or(&[], |tail| tail.as_vec())
     }

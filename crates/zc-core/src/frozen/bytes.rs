@@ -6,6 +6,7 @@ use super::view::Frozen;
 
 impl From<Frozen<u8>> for Bytes {
     /// The same memory as `Bytes`; one small allocation.
+    #[inline]
     fn from(view: Frozen<u8>) -> Self {
         if view.is_empty() {
             return Self::new();
@@ -16,6 +17,7 @@ impl From<Frozen<u8>> for Bytes {
 
 impl From<Bytes> for Frozen<u8> {
     /// The same memory as a view; one small allocation.
+    #[inline]
     fn from(bytes: Bytes) -> Self {
         if bytes.is_empty() {
             return Self::new();

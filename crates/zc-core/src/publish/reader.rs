@@ -84,12 +84,9 @@ impl<V> VersionReader<V> {
         V: Clone,
     {
         let version = self.version();
-        if self
-            .cached
-            .as_ref()
-            .is_none_or(|(cached, _)| *cached < version)
-        {
-            self.refresh();
+        match &self.cached {
+            Some((cached, _)) if *cached >= version => {}
+            _ => self.refresh(),
         }
         match &self.cached {
             Some((_, value)) => value,
@@ -98,6 +95,7 @@ impl<V> VersionReader<V> {
     }
 
     #[cold]
+    #[inline(never)]
     fn refresh(&mut self)
     where
         V: Clone,

@@ -66,13 +66,17 @@ impl<T: IntoBytes + FromBytes + Copy> SeqCell<T> {
     /// The value: one that was stored as a whole, at some moment during the call.
     #[inline]
     pub fn load(&self) -> T {
-        match self.try_load() {
-            Some(value) => value,
-            None => self.load_slow(),
+        // As `try_load`, spelled out: through an `Option` the value would be moved once more.
+        let before = self.sequence.load(edge("core.seq_end", Ordering::Acquire));
+        let value = self.words.load();
+        if before.is_multiple_of(2) && self.sequence.load(Ordering::Relaxed) == before {
+            return value;
         }
+        self.load_slow()
     }
 
     #[cold]
+    #[inline(never)]
     fn load_slow(&self) -> T {
         let mut spinner = spinner();
         loop {

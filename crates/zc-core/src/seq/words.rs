@@ -31,6 +31,8 @@ pub(super) use imp::Words;
 
 #[cfg(not(any(zc_loom, zc_shuttle)))]
 mod imp {
+    use std::mem::MaybeUninit;
+
     use super::*;
     use crate::sync::atomic::{AtomicU8, AtomicU64};
     use crate::sync::cell::UnsafeCell;
@@ -72,17 +74,27 @@ mod imp {
 
         #[inline]
         pub(in crate::seq) fn load(&self) -> T {
-            let mut copy = T::new_zeroed();
-            let (words, rest) = copy.as_mut_bytes().as_chunks_mut::<WORD>();
-            for (i, to) in words.iter_mut().enumerate() {
+            let mut copy = MaybeUninit::<T>::uninit();
+            let to = copy.as_mut_ptr().cast::<u8>();
+            let words = size_of::<T>() / WORD;
+            for i in 0..words {
                 // SAFETY: `i` is below the number of whole words.
-                *to = unsafe { self.word(i) }.load(load_order()).to_ne_bytes();
+                let word = unsafe { self.word(i) }.load(load_order());
+                // SAFETY: as above, of the copy.
+                let to = unsafe { to.add(i * WORD) };
+                // SAFETY: inside of the copy, which need not be aligned for words.
+                unsafe { to.cast::<u64>().write_unaligned(word) };
             }
-            for (i, to) in rest.iter_mut().enumerate() {
+            for i in words * WORD..size_of::<T>() {
                 // SAFETY: past the whole words, inside of the value.
-                *to = unsafe { self.byte(words.len() * WORD + i) }.load(load_order());
+                let byte = unsafe { self.byte(i) }.load(load_order());
+                // SAFETY: as above, of the copy.
+                let to = unsafe { to.add(i) };
+                // SAFETY: inside of the copy.
+                unsafe { to.write(byte) };
             }
-            copy
+            // SAFETY: every byte has been written, and every pattern of them is a `T` (I2).
+            unsafe { copy.assume_init() }
         }
 
         #[inline]
