@@ -41,6 +41,8 @@ pub enum Unit {
     PerOp {
         /// What is counted, and per what.
         what: &'static str,
+        /// Operations of a measured repetition.
+        ops: u64,
     },
     /// 10^6 steps a second, where one operation is this many (one by each thread, say); higher is
     /// better.
@@ -366,7 +368,7 @@ fn race(field: &mut [Contestant], mode: Mode, unit: Unit) {
     };
     for contestant in &mut *field {
         match (target, unit) {
-            (Some(_), Unit::Latency { ops }) => contestant.ops = ops,
+            (Some(_), Unit::Latency { ops } | Unit::PerOp { ops, .. }) => contestant.ops = ops,
             (Some(target), _) => contestant.calibrate(target),
             (None, _) => contestant.patience = HUNG_IN_SMOKE,
         }
@@ -437,7 +439,7 @@ impl Unit {
     fn name(self) -> &'static str {
         match self {
             Self::NsPerOp => "ns/op",
-            Self::PerOp { what } => what,
+            Self::PerOp { what, .. } => what,
             Self::GigabytesPerSecond { .. } => "GB/s",
             Self::MillionsPerSecond { .. } => "M/s",
             Self::Latency { .. } => "ns",

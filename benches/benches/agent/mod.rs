@@ -2,9 +2,10 @@
 //! contestant does with it.
 #![allow(
     clippy::allow_attributes,
+    clippy::disallowed_types,
     dead_code,
     unused_imports,
-    reason = "each bench uses some of it"
+    reason = "each bench uses some of it; peers are built on std"
 )]
 
 pub(crate) mod ours;

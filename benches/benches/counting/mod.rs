@@ -1,4 +1,9 @@
 //! An allocator that counts, for whoever puts this module into a bench.
+#![allow(
+    clippy::allow_attributes,
+    clippy::disallowed_types,
+    reason = "counters of a bench synchronise nothing"
+)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
