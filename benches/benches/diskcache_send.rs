@@ -1,9 +1,8 @@
 //! From the cache to a loopback socket: what the cache chooses by itself, against each primitive
 //! alone on the same file. The peer reads on another thread and counts the bytes.
 //!
-//! What is chosen goes by the time of the sending calls alone, and that is not enough: over loopback
-//! `sendfile` is cheap for the sender and dear for the reader, so it is chosen at 4 and 64 KiB, where
-//! it is a third slower.
+//! Tried: choosing by the time of the sending calls alone. Over loopback `sendfile` is cheap for the
+//! sender and dear for the reader, so that chose it at 4 and 64 KiB, where it is a third slower.
 
 use std::fs::File;
 use std::io::{Read, Write};
