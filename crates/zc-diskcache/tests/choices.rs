@@ -68,7 +68,7 @@ async fn the_way_to_a_socket_is_measured_and_reported() {
     cache.store("key", pattern(1, 100 * KIB)).await.unwrap();
     let (ours, mut theirs) = UnixStream::pair().unwrap();
     ours.set_nonblocking(true).unwrap();
-    const SENDS: u64 = 100;
+    const SENDS: u64 = 400;
     let reader = std::thread::spawn(move || {
         let mut all = vec![0; 100 * KIB];
         for _ in 0..SENDS {

@@ -7,6 +7,7 @@
 //! given, and where both are there, the newer wins.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
 use super::extents::{Extents, Holder};
 use super::layout::{Layout, RECORD};
@@ -59,6 +60,8 @@ pub(crate) fn recover(
     candidates.sort_by_key(|(_, record)| std::cmp::Reverse(record.seq));
     out.last_seq = candidates.first().map_or(0, |(_, record)| record.seq);
     let mut seen = Seen::with_capacity(candidates.len());
+    let mut taken = Taken::new(layout.blocks);
+    let mut used = Vec::with_capacity(candidates.len());
     for (slot, record) in candidates {
         let Some(key) = read_key(file, layout, &record)? else {
             out.corrupt += 1;
@@ -76,9 +79,12 @@ pub(crate) fn recover(
             continue;
         };
         let blocks = record.blocks(layout);
-        if blocks > 0 && !out.extents.claim(record.block, blocks, Holder::Slot(slot)) {
+        if !taken.take(record.block, blocks) {
             out.stale.push(slot);
             continue;
+        }
+        if blocks > 0 {
+            used.push((record.block, blocks, Holder::Slot(slot)));
         }
         seen.place(record.hash, out.objects.len());
         out.objects.push(Found {
@@ -97,13 +103,55 @@ pub(crate) fn recover(
         });
     }
     out.objects.reverse();
+    out.extents = Extents::with_used(layout.blocks, used);
     Ok(out)
+}
+
+/// A bit a block: whether an object has it.
+struct Taken(Vec<u64>);
+
+impl Taken {
+    fn new(blocks: u64) -> Self {
+        Self(vec![0; blocks.div_ceil(64) as usize])
+    }
+
+    /// Takes these blocks if all of them are free; says whether they were.
+    fn take(&mut self, start: u64, len: u64) -> bool {
+        let blocks = start..start + len;
+        let bit = |block: u64| ((block / 64) as usize, 1_u64 << (block % 64));
+        let free = blocks
+            .clone()
+            .map(bit)
+            .all(|(at, bit)| self.0[at] & bit == 0);
+        if free {
+            blocks.map(bit).for_each(|(at, bit)| self.0[at] |= bit);
+        }
+        free
+    }
+}
+
+/// Keys of the maps here are hashes already.
+#[derive(Default)]
+struct Hashed(u64);
+
+impl Hasher for Hashed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, _: &[u8]) {
+        debug_assert!(false, "only whole words are hashed");
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
 }
 
 /// The keys of the records looked at so far.
 struct Seen {
     /// By hash: the object placed first. One allocation for all of them.
-    first: HashMap<u64, usize>,
+    first: HashMap<u64, usize, BuildHasherDefault<Hashed>>,
     /// Further objects whose keys have the same 64-bit hash.
     others: HashMap<u64, Vec<usize>>,
     /// Expired ones, which still hide what they replaced.
@@ -113,7 +161,7 @@ struct Seen {
 impl Seen {
     fn with_capacity(records: usize) -> Self {
         Self {
-            first: HashMap::with_capacity(records),
+            first: HashMap::with_capacity_and_hasher(records, BuildHasherDefault::default()),
             others: HashMap::new(),
             expired: HashMap::new(),
         }

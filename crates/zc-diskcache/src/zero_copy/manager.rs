@@ -138,10 +138,10 @@ impl ZeroCopyManager {
         }
     }
 
-    /// A send of `len` bytes spent so long in system calls.
-    pub(crate) fn learn(&self, primitive: Primitive, len: u64, spent: Duration) {
+    /// A send of `len` bytes spent so long in system calls, and so long altogether.
+    pub(crate) fn learn(&self, primitive: Primitive, len: u64, calls: Duration, all: Duration) {
         if self.config.sendfile_max.is_none() {
-            self.choice.learn(primitive, len, spent);
+            self.choice.learn(primitive, len, calls, all);
         }
     }
 

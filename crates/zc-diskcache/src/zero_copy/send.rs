@@ -54,6 +54,7 @@ struct Job {
     dont_wait: bool,
     /// Time in system calls, all with `primitive`; `None` once it was another one for a while.
     spent: Option<Duration>,
+    begin: Instant,
     buffer: Vec<u8>,
 }
 
@@ -85,6 +86,7 @@ pub(crate) async fn send(
         primitive,
         dont_wait: !non_blocking,
         spent: Some(Duration::ZERO),
+        begin: Instant::now(),
         buffer: Vec::new(),
     };
     let result = if non_blocking && runtime::in_runtime() {
@@ -240,7 +242,8 @@ impl Job {
         let shared = self.object.shared();
         shared.zero_copy.count_send(self.primitive, self.len);
         if let Some(spent) = self.spent {
-            shared.zero_copy.learn(self.primitive, self.len, spent);
+            let all = self.begin.elapsed();
+            shared.zero_copy.learn(self.primitive, self.len, spent, all);
         }
         let hit = match self.primitive {
             Primitive::Fallback => Count::CopiedHits,
