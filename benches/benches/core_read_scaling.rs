@@ -8,8 +8,8 @@
 mod sections;
 
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
+use zc_core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use sections::{Question, Sections, locks, versions};
 use zc_benches::threads::{Task, together};

@@ -9,8 +9,8 @@ mod sections;
 
 use std::hint::black_box;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
+use zc_core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use crossbeam::sync::ShardedLock;
 use sections::{Question, Sections, locks, versions};

@@ -14,6 +14,7 @@ const CAPACITY: usize = 16 * 1024;
 fn main() -> ExitCode {
     Bench::main("ring_latency", |bench| {
         for (name, q, goal) in [("p50", 0.5, 345.0), ("p99", 0.99, 558.0)] {
+            #[cfg_attr(not(feature = "peers"), expect(unused_mut, reason = "peers join it"))]
             let mut cell = bench
                 .cell(format!("round trip, {name}"), Unit::NsPerOp, 512)
                 .goal(goal)

@@ -18,28 +18,26 @@ fn main() -> ExitCode {
                 consumers: 1,
             };
             let name = format!("one of two active, capacity {CAPACITY}, batch {batch}");
-            let mut cell = bench
+            let cell = bench
                 .cell(name, Unit::NsPerOp, 4096)
                 .goal(goal)
                 .ours(move |rows| one_active(ours::open_multi(CAPACITY, 2, 1)?, shape, rows));
             #[cfg(feature = "peers")]
-            {
+            let cell = {
                 use zc_benches::broadcast::throughput::{Cores, throughput};
                 use zc_benches::broadcast::{Pause::Spin, peers};
-                macro_rules! peer {
-                    ($name:literal, $open:expr) => {
-                        cell = cell.peer($name, move |rows| {
-                            throughput($open?, shape, Cores::Pinned, rows)
-                        });
+                macro_rules! one {
+                    ($open:expr) => {
+                        move |rows| throughput($open?, shape, Cores::Pinned, rows)
                     };
                 }
-                cell = cell.peer("disruptor", move |rows| {
+                cell.peer("disruptor", move |rows| {
                     one_active(peers::disruptor::multi(CAPACITY)?, shape, rows)
-                });
-                peer!("crossbeam", peers::crossbeam(CAPACITY, 1, Spin));
-                peer!("multiqueue2", peers::multiqueue(CAPACITY, 1, Spin));
-                peer!("tokio broadcast", peers::tokio(CAPACITY, 1, Spin));
-            }
+                })
+                .peer("crossbeam", one!(peers::crossbeam(CAPACITY, 1, Spin)))
+                .peer("multiqueue2", one!(peers::multiqueue(CAPACITY, 1, Spin)))
+                .peer("tokio broadcast", one!(peers::tokio(CAPACITY, 1, Spin)))
+            };
             cell.run();
         }
     })

@@ -25,6 +25,7 @@ fn main() -> ExitCode {
                 consumers: 1,
             };
             let name = format!("1→1, capacity {capacity}, batch {batch}");
+            #[cfg_attr(not(feature = "peers"), expect(unused_mut, reason = "peers join it"))]
             let mut cell = bench
                 .cell(name, Unit::NsPerOp, 4096)
                 .goal(goal)
@@ -67,6 +68,7 @@ fn main() -> ExitCode {
         for (batch, goal) in [(1, 8.65), (64, 1.25)] {
             let capacity = 16 * 1024;
             let name = format!("one thread, capacity {capacity}, batch {batch}");
+            #[cfg_attr(not(feature = "peers"), expect(unused_mut, reason = "peers join it"))]
             let mut cell = bench
                 .cell(name, Unit::NsPerOp, 4096)
                 .goal(goal)

@@ -47,13 +47,15 @@ fn four_by_four(capacity: usize, n: u64) -> Duration {
     begin.elapsed()
 }
 
-/// On one processor, 4×4 runs at least half as fast as on two.
+/// On one processor, 4×4 runs at least half as fast as on two, where there is room for more than one
+/// item. (With room for one, each item on one processor needs a switch to another thread, which on two
+/// it does not: there it is several times slower.)
 ///
 /// Other programs may take turns of the one processor, so it is enough if it once succeeds.
 #[test]
 fn one_processor_is_at_least_half_as_good_as_two() {
     const N: u64 = 40_000;
-    for capacity in [1, 64] {
+    for capacity in [64, 1024] {
         let mut tries = Vec::new();
         let fair = (0..20).any(|_| {
             let one = on_processors(1, || four_by_four(capacity, N)).expect("there is one");
