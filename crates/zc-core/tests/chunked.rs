@@ -322,7 +322,7 @@ fn memory_that_nobody_looks_at_is_used_again() {
 }
 
 #[test]
-fn a_snapshot_held_for_ever_costs_its_own_chunks_only() {
+fn a_leaked_snapshot_costs_its_own_chunks_only() {
     let mut publisher = ChunkedPublisher::new(buffer(4, 0..200));
     let held = publisher.current();
     let mut reader = publisher.reader();

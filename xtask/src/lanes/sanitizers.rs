@@ -135,13 +135,13 @@ fn flags(job: &Job<'_>, sanitizer: &Sanitizer, host: &str) -> Vec<String> {
 /// Built with `--cfg zc_seeded`, which does nothing until `ZC_SEEDED` names a defect: see
 /// [`super::models`].
 fn build_environment(cmd: Cmd, sanitizer: &Sanitizer) -> Cmd {
-    // Tests leave out what the sanitizer's compiler pass cannot take.
-    let asan = if sanitizer.name == "address" {
-        " --cfg zc_asan"
-    } else {
-        ""
+    // Tests leave out what the sanitizer cannot take, or cannot see.
+    let left_out = match sanitizer.name {
+        "address" => " --cfg zc_asan",
+        "thread" => " --cfg zc_tsan",
+        _ => "",
     };
-    let flags = format!("-Zsanitizer={} --cfg zc_seeded{asan}", sanitizer.name);
+    let flags = format!("-Zsanitizer={} --cfg zc_seeded{left_out}", sanitizer.name);
     let cmd = cmd.env("RUSTFLAGS", flags);
     if sanitizer.build_std {
         cmd

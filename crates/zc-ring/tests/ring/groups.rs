@@ -104,7 +104,7 @@ fn a_member_that_panics_with_a_batch_hands_that_on_too() -> Result {
 }
 
 #[test]
-fn a_member_that_leaks_itself_hands_its_rows_on_when_its_thread_ends() -> Result {
+fn a_leaked_member_hands_its_rows_on_when_its_thread_ends() -> Result {
     let ring = Ring::<u64>::builder(4).build()?;
     let group = ring.consumer_group("workers", Partition::RoundRobin)?;
     let (mut one, mut two) = (group.member()?, group.member()?);

@@ -57,7 +57,7 @@ fn a_leaked_consumer_frees_the_ring_when_its_thread_has_ended() -> Result {
 }
 
 #[test]
-fn a_producer_that_is_blocked_already_goes_on_when_the_thread_ends() -> Result {
+fn a_producer_blocked_by_a_leaked_consumer_goes_on_when_its_thread_ends() -> Result {
     let (_ring, mut producer, mut leaky) = full_ring()?;
     thread::scope(|scope| {
         scope.spawn(move || {
@@ -77,7 +77,7 @@ fn a_producer_that_is_blocked_already_goes_on_when_the_thread_ends() -> Result {
 }
 
 #[test]
-fn a_task_that_publishes_goes_on_too() -> Result {
+fn a_task_blocked_by_a_leaked_consumer_goes_on_too() -> Result {
     let (_ring, mut producer, mut leaky) = full_ring()?;
     on_another_thread(move || {
         assert!(leaky.poll(0).rows().is_none());
@@ -88,7 +88,7 @@ fn a_task_that_publishes_goes_on_too() -> Result {
 }
 
 #[test]
-fn several_producers_go_on_too() -> Result {
+fn several_producers_blocked_by_a_leaked_consumer_go_on_too() -> Result {
     let (ring, producer, mut leaky) = full_ring()?;
     drop(producer);
     let mut producer = ring.multi_producer();
@@ -224,7 +224,7 @@ fn a_thread_may_poll_and_drop_any_number_of_consumers() -> Result {
 }
 
 #[test]
-fn a_lossy_or_evictable_consumer_needs_no_lease() -> Result {
+fn a_leaked_consumer_that_is_lossy_or_evictable_needs_no_lease() -> Result {
     let ring = Ring::<u64>::builder(1).build()?;
     let evict = OnLag::Evict {
         rows: 1,
