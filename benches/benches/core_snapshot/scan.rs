@@ -72,22 +72,22 @@ fn by_elements(ops: u64) -> Result<Duration, String> {
         buffer.iter().sum()
     }
     let buffer = scattered();
-    scans(ops, || sum(&buffer))
+    scans(ops, || sum(black_box(&buffer)))
 }
 
 fn by_slices(ops: u64) -> Result<Duration, String> {
     let buffer = scattered();
-    scans(ops, || buffer.chunks().map(sum).sum())
+    scans(ops, || black_box(&buffer).chunks().map(sum).sum())
 }
 
 fn bare(ops: u64) -> Result<Duration, String> {
     let vecs = scattered_vecs();
-    scans(ops, || vecs.iter().map(|vec| sum(vec)).sum())
+    scans(ops, || black_box(&vecs).iter().map(|vec| sum(vec)).sum())
 }
 
 fn contiguous(ops: u64) -> Result<Duration, String> {
     let buffer = vec![1_u64; WORDS];
-    scans(ops, || sum(&buffer))
+    scans(ops, || sum(black_box(&buffer)))
 }
 
 #[inline(never)]

@@ -164,7 +164,7 @@ impl<T> ChunkedBuffer<T> {
     /// Takes what is left of a version that nobody looks at any more.
     pub(super) fn recycle(&mut self, old: ChunkedSnapshot<T>) {
         if let Some(root) = old.spine.into_root() {
-            self.spares.keep_root(root);
+            self.spares.keep_version(root, self.now.spine.branches());
         }
     }
 

@@ -55,14 +55,17 @@ impl<T> Spine<T> {
     /// If there are not so many.
     #[inline]
     pub(super) fn chunk(&self, index: usize) -> &Frozen<T> {
-        let branches = self.root.as_ref().map_or(&[][..], |root| root.as_vec());
-        &branches[index / BRANCH].as_vec()[index % BRANCH]
+        &self.branches()[index / BRANCH].as_vec()[index % BRANCH]
     }
 
     /// The chunks of the same branch that come after the one at `index`, which is there.
     pub(super) fn chunks_after(&self, index: usize) -> &[Frozen<T>] {
-        let branches = self.root.as_ref().map_or(&[][..], |root| root.as_vec());
-        &branches[index / BRANCH].as_vec()[index % BRANCH + 1..]
+        &self.branches()[index / BRANCH].as_vec()[index % BRANCH + 1..]
+    }
+
+    #[inline]
+    pub(super) fn branches(&self) -> &[Branch<T>] {
+        self.root.as_ref().map_or(&[], |root| root.as_vec())
     }
 
     /// The place of the chunk at `index`, to be changed: in a root and a branch that are not shared.
