@@ -4,9 +4,10 @@
 //! Everybody adds up slices with the same function, which does not know how long they are: that the
 //! contiguous one has a length known beforehand is worth a tenth.
 //!
-//! What was tried and lost, by slices: bringing the first lines of the next chunk nearer, or all of
-//! its pages, when a chunk is handed out (nothing). By elements it is worth the joints: there it is
-//! done page by page while the chunk before is gone over.
+//! What was tried and lost: bringing the first lines of the next chunk nearer, or of each of its
+//! pages, when a chunk is handed out (nothing); doing so page by page inside of `fold` (the joints
+//! it makes between pages cost more than those between chunks); chunks of 32 KiB (0.92 of the
+//! contiguous rate, and no code can do better).
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};

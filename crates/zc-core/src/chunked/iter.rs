@@ -131,41 +131,14 @@ impl<'a, T> Iterator for Iter<'a, T> {
         (self.left, Some(self.left))
     }
 
-    /// By chunk, as fast as over one slice: while it goes over the pages of one chunk it brings
-    /// those of the next one nearer.
+    /// By chunk, as fast as over slices.
     fn fold<B, F: FnMut(B, Self::Item) -> B>(self, init: B, mut f: F) -> B {
-        let page_len = PAGE.checked_div(size_of::<T>()).unwrap_or(PAGE).max(1);
         let mut result = self.front.fold(init, &mut f);
-        let mut chunks = self.chunks;
-        while let Some(chunk) = chunks.next() {
-            let mut next = chunks.ahead.first().map_or(&[][..], Frozen::as_slice);
-            for page in chunk.chunks(page_len) {
-                let (soon, later) = next.split_at(next.len().min(page_len));
-                prefetch(soon);
-                next = later;
-                result = page.iter().fold(result, &mut f);
-            }
+        for chunk in self.chunks {
+            result = chunk.iter().fold(result, &mut f);
         }
         self.back.fold(result, f)
     }
-}
-
-/// What the processor's own prefetching does not reach over.
-const PAGE: usize = 4096;
-
-/// Brings the first lines of a page nearer. The processor sees by itself how it goes on from there;
-/// that a chunk goes on in another place it does not.
-#[inline]
-fn prefetch<T>(page: &[T]) {
-    #[cfg(all(target_arch = "x86_64", not(miri)))]
-    for line in 0..4 {
-        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
-        let at = page.as_ptr().cast::<i8>().wrapping_add(line * 64);
-        // SAFETY: a hint, which reads nothing and may be given for any address.
-        unsafe { _mm_prefetch::<_MM_HINT_T1>(at) };
-    }
-    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
-    let _ = page;
 }
 
 impl<'a, T> DoubleEndedIterator for Iter<'a, T> {

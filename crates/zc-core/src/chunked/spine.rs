@@ -11,7 +11,7 @@ use super::spares::Spares;
 use crate::frozen::{Frozen, SharedVec};
 
 /// Chunks of a branch. A write under a snapshot takes a reference to each chunk of one branch and
-/// to each branch: for the 512 chunks of 16 MiB that is 16 and 32. The references to branches are
+/// to each branch: for the 256 chunks of 16 MiB that is 16 and 16. The references to branches are
 /// the cheaper ones (a recycled root has most of them already), so there are more of those.
 pub(super) const BRANCH: usize = 16;
 
