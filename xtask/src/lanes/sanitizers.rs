@@ -77,7 +77,8 @@ fn sanitize(job: &mut Job<'_>, sanitizer: &Sanitizer) -> Result<(), Failure> {
         // Instrumented code is some ten times slower; the cases were all tried in `test`.
         .env("PROPTEST_CASES", "16")
         .env("NEXTEST_PROFILE", "instrumented")
-        .env("TSAN_OPTIONS", LENIENT)
+        // It keeps a race to itself when it has forgotten where the earlier access was.
+        .env("TSAN_OPTIONS", format!("{LENIENT}:history_size=7"))
         .env("MSAN_OPTIONS", LENIENT);
     // Apart, under a limit of memory: what the compiler makes of one huge type must not take the
     // whole machine down. Instrumented programs reserve terabytes, so that they run without it.
