@@ -124,6 +124,8 @@ pub mod inspect;
 mod io;
 #[cfg(not(any(zc_loom, zc_shuttle)))]
 mod log;
+#[cfg(all(feature = "object-store", not(any(zc_loom, zc_shuttle))))]
+pub mod object_store;
 mod prefetch;
 #[cfg(not(any(zc_loom, zc_shuttle)))]
 mod read;
@@ -135,6 +137,8 @@ mod runtime;
 mod shared;
 #[cfg(not(any(zc_loom, zc_shuttle)))]
 mod stats;
+#[cfg(not(any(zc_loom, zc_shuttle)))]
+mod trace;
 #[cfg(not(any(zc_loom, zc_shuttle)))]
 mod ttl;
 #[cfg(not(any(zc_loom, zc_shuttle)))]
