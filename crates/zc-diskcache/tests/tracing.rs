@@ -57,8 +57,7 @@ impl Subscriber for Log {
 fn run(work: impl Future<Output = ()>) -> Vec<String> {
     let log = Log::default();
     tracing::subscriber::with_default(log.clone(), || zc_core::sync::block_on(work));
-    let lines = log.0.lock().clone();
-    lines
+    log.0.lock().clone()
 }
 
 fn has(lines: &[String], parts: &[&str]) -> bool {
