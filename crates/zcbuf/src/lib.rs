@@ -54,3 +54,8 @@ pub mod prelude {
 #[cfg(all(doctest, feature = "full"))]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
+
+/// So are those of the comparison.
+#[cfg(all(doctest, feature = "full"))]
+#[doc = include_str!("../../../docs/compare.md")]
+struct Compare;
