@@ -145,7 +145,7 @@ pub mod rows;
 mod sequencer;
 mod slots;
 
-pub use block::{Block, BlockError, Blocks};
+pub use block::{Block, BlockError, Blocks, Encoding};
 pub use consumer::{
     Batch, Consumer, ConsumerGroup, ConsumerId, ConsumerOptions, OnLag, Partition, Poll, Start,
 };

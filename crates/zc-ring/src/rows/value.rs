@@ -78,11 +78,10 @@ macro_rules! scalars {
                 let RawColumn::Numbers(numbers) = raw else {
                     return None;
                 };
-                let typed = |logical| {
-                    let value = Self::from_logical(logical);
-                    (value.to_logical() == logical).then_some(value)
-                };
-                numbers.into_iter().map(typed).collect()
+                let fits = |logical: &u64| Self::from_logical(*logical).to_logical() == *logical;
+                // Without an early end, so that it is vectorised.
+                let all_fit = numbers.iter().fold(true, |all, logical| all & fits(logical));
+                all_fit.then(|| numbers.into_iter().map(Self::from_logical).collect())
             }
         }
         impl Scalar for $t {
