@@ -128,7 +128,8 @@ pub(crate) fn read_head(bytes: &[u8], total_len: usize) -> Result<(Head, Vec<Ent
     let entries = bytes[HEAD_BYTES..names].chunks_exact(ENTRY_BYTES);
     let mut name_at = names;
     let entries = entries
-        .map(|entry| {
+        .enumerate()
+        .map(|(id, entry)| {
             let name_len = u32_at(entry, 20) as usize;
             let is_next = u32_at(entry, 24) as usize == name_at;
             let name = name_at
@@ -141,7 +142,7 @@ pub(crate) fn read_head(bytes: &[u8], total_len: usize) -> Result<(Head, Vec<Ent
                 what: "column name",
             })?;
             name_at += name_len;
-            read_entry(entry, name)
+            read_entry(entry, name, id as u32)
         })
         .collect::<Result<Vec<_>, _>>()?;
     if bytes[name_at..].iter().any(|byte| *byte != 0) || bytes.len() - name_at >= ALIGN {
@@ -152,7 +153,7 @@ pub(crate) fn read_head(bytes: &[u8], total_len: usize) -> Result<(Head, Vec<Ent
     Ok((head, entries))
 }
 
-fn read_entry(entry: &[u8], name: &str) -> Result<Entry, BlockError> {
+fn read_entry(entry: &[u8], name: &str, id: u32) -> Result<Entry, BlockError> {
     if u32_at(entry, 28) != 0 {
         return Err(BlockError::Corrupt {
             what: "reserved bytes",
@@ -174,9 +175,8 @@ fn read_entry(entry: &[u8], name: &str) -> Result<Entry, BlockError> {
     })?;
     Ok(Entry {
         column: ColumnDef {
-            name: name.to_owned(),
-            column_type,
             delta,
+            ..ColumnDef::new(name, column_type, id)
         },
         coding: Coding {
             codec: entry[1],
@@ -207,6 +207,7 @@ fn kind(column_type: ColumnType) -> (u8, u32) {
         ColumnType::F64 => (10, 0),
         ColumnType::Bool => (11, 0),
         ColumnType::FixedBytes(len) => (12, len as u32),
+        ColumnType::Str { max } => (13, max as u32),
     }
 }
 

@@ -16,6 +16,13 @@ pub(super) fn seal(rows: Rows<'_>) -> Result<Block, BlockError> {
     }
     let schema = &rows.store.schema;
     let columns = schema.columns();
+    let is_new = |column: &&ColumnDef| {
+        column.nullable || matches!(column.column_type, ColumnType::Str { .. })
+    };
+    if let Some(column) = columns.iter().find(is_new) {
+        let column = column.name.clone();
+        return Err(BlockError::NotSupported { column });
+    }
     let head_len = format::head_len(columns);
     // As if nothing could be made smaller, so that the buffer is not moved while it grows.
     let widths = columns.iter().map(|column| column.column_type.bytes());
