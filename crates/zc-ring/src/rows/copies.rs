@@ -7,8 +7,6 @@ use zc_core::ledger;
 
 use super::schema::{Field, INLINE_BYTES, NullBit, Schema, Text};
 use super::store::{RowStore, extract, view_len};
-use crate::consumer::overwritten;
-use crate::sequencer::Sequencer;
 
 /// How many rows are copied at a time.
 const CHUNK: usize = 1024;
@@ -41,16 +39,17 @@ impl RowCopies {
     }
 
     /// Copies up to `rows` published rows from `first` on. `Err`: the first so many of them were
-    /// overwritten meanwhile; those behind may be held all the same.
+    /// overwritten meanwhile; those behind may be held all the same. `overwritten` says how many
+    /// rows from one on are, or may be soon.
     pub(crate) fn fill(
         &mut self,
-        sequencer: &Sequencer,
+        overwritten: impl Fn(u64) -> u64,
         store: &RowStore,
         first: u64,
         rows: usize,
     ) -> Result<(), u64> {
         self.len = 0;
-        let missed = overwritten(sequencer, first);
+        let missed = overwritten(first);
         if missed > 0 {
             return Err(missed);
         }
@@ -72,7 +71,7 @@ impl RowCopies {
         }
         let bytes = rows * schema.row_bytes() + self.arena.len() * 8;
         ledger::copied("ring.validated_copy", bytes);
-        let missed = overwritten(sequencer, first);
+        let missed = overwritten(first);
         self.at = first;
         self.len = rows;
         self.sound = usize::try_from(missed).unwrap_or(usize::MAX).min(rows);

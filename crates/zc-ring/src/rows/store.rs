@@ -60,12 +60,22 @@ impl RowStore {
         capacity: usize,
         initial: u64,
     ) -> Result<Arc<Self>, BuildError> {
+        Self::within(schema, capacity, initial, |len| Ok(Words::new(len)?))
+    }
+
+    /// As [`new`](Self::new), in memory that `allocate` gives out, so many words at a time. It is
+    /// asked for the same lengths in the same order whenever schema and capacity are the same.
+    pub(crate) fn within(
+        schema: Schema,
+        capacity: usize,
+        initial: u64,
+        mut allocate: impl FnMut(usize) -> Result<Words, BuildError>,
+    ) -> Result<Arc<Self>, BuildError> {
         let blocks = (capacity / BLOCK_ROWS as usize + 1)
             .next_power_of_two()
             .max(2);
-        let words = |a: usize, b: usize| {
-            let len = a.checked_mul(b).ok_or(BuildError::Capacity { capacity })?;
-            Ok::<_, BuildError>(Words::new(len)?)
+        let mut words = |a: usize, b: usize| {
+            allocate(a.checked_mul(b).ok_or(BuildError::Capacity { capacity })?)
         };
         Ok(Arc::new(Self {
             capacity,
