@@ -116,7 +116,7 @@ fn demo(job: &Job<'_>, args: &[&str]) -> Cmd {
         "-p",
         "zcbuf",
         "--features",
-        "full",
+        "ledger",
         "--example",
         "pipeline",
         "--",
