@@ -34,7 +34,7 @@ pub(crate) const LANES: [&str; 4] = [LOOM.name, SHUTTLE.name, STD, TSAN];
 /// The lane of ordinary tests.
 pub(crate) const STD: &str = "std";
 /// The lane of ordinary tests under ThreadSanitizer.
-const TSAN: &str = "tsan";
+pub(crate) const TSAN: &str = "tsan";
 
 /// One line of a `seeds.txt`.
 #[derive(Debug, Clone, PartialEq, Eq)]

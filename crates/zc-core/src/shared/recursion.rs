@@ -9,7 +9,7 @@
 
 pub(super) use imp::{Entry, forbid, forget};
 
-#[cfg(all(debug_assertions, not(any(zc_loom, zc_shuttle, zc_tsan))))]
+#[cfg(all(debug_assertions, not(any(zc_loom, zc_shuttle)), not(zc_tsan)))]
 mod imp {
     use std::thread::{self, ThreadId};
 
@@ -62,7 +62,7 @@ mod imp {
     }
 }
 
-#[cfg(not(all(debug_assertions, not(any(zc_loom, zc_shuttle, zc_tsan)))))]
+#[cfg(not(all(debug_assertions, not(any(zc_loom, zc_shuttle)), not(zc_tsan))))]
 mod imp {
     use crate::shared::lock::RawLock;
 
