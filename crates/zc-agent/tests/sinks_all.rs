@@ -138,3 +138,50 @@ async fn every_sink_takes_a_whole_stream() {
     within(producer).await.unwrap();
     assert!(sink.into_inner() == pattern_bytes(0, 1500));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_runs_leave_out_of_the_file_is_what_was_reported_unused() {
+    const PIECES: usize = 1000;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    let (handle, mut groups, mut failures) = spawn(64 << 10);
+    let metrics = handle.clone();
+    let writers = (1..=4_u8).map(|n| {
+        let mut writer = handle.writer(4 << 10);
+        tokio::spawn(async move {
+            for _ in 0..PIECES {
+                writer.write(&[n; 64]).await.unwrap();
+            }
+        })
+    });
+    let writers: Vec<_> = writers.collect();
+    let producer = tokio::spawn(async move {
+        for writer in writers {
+            writer.await.unwrap();
+        }
+        handle.finalize().await.unwrap();
+    });
+    let mut sink = FileSink::create(&path).unwrap();
+    within(sink.write_all(&mut groups)).await.unwrap();
+    within(sink.finish()).await.unwrap();
+    within(producer).await.unwrap();
+
+    let file = fs::read(&path).unwrap();
+    let mut written = 0;
+    for range in sink.completed_ranges() {
+        let bytes = &file[range.start as usize..range.end as usize];
+        written += bytes.len();
+        for piece in bytes.chunks(64) {
+            assert!((1..=4).contains(&piece[0]) && piece == [piece[0]; 64]);
+        }
+    }
+    assert_eq!(written, 4 * PIECES * 64);
+    let mut unused = 0;
+    while let Some(Received::Item(failed)) = failures.try_recv() {
+        for info in failed.failed_reservations {
+            assert_eq!(info.reason, FailReason::Unused);
+            unused += info.size;
+        }
+    }
+    assert_eq!((written + unused) as u64, metrics.metrics().stream_len);
+}
