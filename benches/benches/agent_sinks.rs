@@ -14,16 +14,17 @@ mod agent;
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Seek, SeekFrom, Write};
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::OnceLock;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use agent::ours::How;
 use agent::{GROUP, Outcome, Shape, Tally, all, ours, runtime, say};
 use tokio::sync::mpsc;
-use zc_agent::{FileSink, GroupSink, Received};
+use zc_agent::{FailReason, FileSink, GroupSink, Received};
 use zc_benches::{Bench, Unit};
 
 /// Bytes in the file; writing starts over at its end.
@@ -31,8 +32,6 @@ use zc_benches::{Bench, Unit};
 /// Long enough that the memory that every manager takes anew, 8 MiB, costs next to nothing.
 const FILE: u64 = 512 << 20;
 const WRITERS: usize = 4;
-/// Pieces in a run for each of them, in all cells.
-const WHOLE_RUNS: u64 = 64 * WRITERS as u64;
 
 fn main() -> ExitCode {
     Bench::main("agent_sinks", |bench| {
@@ -146,28 +145,53 @@ fn read_back(file: &File, shape: Shape) -> Result<(), String> {
 
 fn sink(how: How, shape: Shape, pass: Pass) -> Outcome {
     let file = warm()?;
-    // Whole runs for every writer: the unused tail of a last run is a hole in the file.
-    let shape = Shape {
-        pieces: shape.pieces.next_multiple_of(WHOLE_RUNS),
-        ..shape
-    };
-    let elapsed = runtime().block_on(async move {
-        let mut left = shape.pieces;
-        let mut elapsed = std::time::Duration::ZERO;
-        // A manager for each time over the file: offsets begin at 0 again.
-        while left > 0 {
-            let pieces = left.min(FILE / shape.size as u64);
-            left -= pieces;
-            elapsed += once(how, Shape { pieces, ..shape }, pass).await?;
-        }
-        Ok::<_, String>(elapsed)
-    })?;
-    read_back(&file, shape)?;
+    let mut left = shape.pieces;
+    let mut elapsed = Duration::ZERO;
+    // A manager for each time over the file: offsets begin at 0 again.
+    while left > 0 {
+        let pieces = left.min(FILE / shape.size as u64);
+        left -= pieces;
+        let shape = Shape { pieces, ..shape };
+        let once = runtime().block_on(once(how, shape, pass))?;
+        elapsed += once.elapsed;
+        once.check(&file, shape)?;
+    }
     Ok(elapsed)
 }
 
-async fn once(how: How, shape: Shape, pass: Pass) -> Outcome {
-    let (handle, mut groups, _failures) = ours::builder(shape).spawn().map_err(say)?;
+/// Once over the file.
+struct Once {
+    elapsed: Duration,
+    /// Bytes of the stream.
+    end: u64,
+    /// What runs left out of it, as the failures told: a run that ends early, since its writer was
+    /// done or the memory was needed, is followed by others already.
+    unused: Vec<Range<u64>>,
+}
+
+impl Once {
+    /// Between what is said to be unused there must be nothing but pieces, and all of them.
+    fn check(mut self, file: &File, shape: Shape) -> Result<(), String> {
+        self.unused.sort_by_key(|range| range.start);
+        self.unused.push(self.end..self.end);
+        let mut tally = Tally::new(shape);
+        let mut buffer = vec![0; GROUP];
+        let mut at = 0;
+        for unused in self.unused {
+            while at < unused.start {
+                let n = (unused.start - at).min(GROUP as u64) as usize;
+                file.read_exact_at(&mut buffer[..n], at).map_err(say)?;
+                tally.add(&buffer[..n])?;
+                at += n as u64;
+            }
+            at = unused.end;
+        }
+        tally.check()
+    }
+}
+
+async fn once(how: How, shape: Shape, pass: Pass) -> Result<Once, String> {
+    let (handle, mut groups, mut failures) = ours::builder(shape).spawn().map_err(say)?;
     let mut sink = FileSink::resume(path()).map_err(say)?.sync_every(u64::MAX);
     let start = Instant::now();
     let consumer = tokio::spawn(async move {
@@ -179,11 +203,30 @@ async fn once(how: How, shape: Shape, pass: Pass) -> Outcome {
         }
         Ok(())
     });
+    let holes = tokio::spawn(async move {
+        let mut unused = Vec::new();
+        while let Received::Item(group) = failures.recv().await {
+            for failed in &group.failed_reservations {
+                if failed.reason != FailReason::Unused {
+                    return Err(format!("a piece failed: {failed:?}"));
+                }
+                unused.push(failed.offset..failed.offset + failed.size as u64);
+            }
+        }
+        Ok(unused)
+    });
     let writers = shape.spawn(|n| ours::write(how, handle.clone(), shape, n));
     all(writers).await?;
+    let end = handle.metrics().stream_len;
     handle.finalize().await.map_err(say)?;
     consumer.await.map_err(say)??;
-    Ok(start.elapsed())
+    let elapsed = start.elapsed();
+    let unused = holes.await.map_err(say)??;
+    Ok(Once {
+        elapsed,
+        end,
+        unused,
+    })
 }
 
 /// The bare limit: one thread that writes mebibytes that lie there already.
