@@ -38,8 +38,9 @@ pub(crate) fn get(bytes: &[u8], bits: u32, index: usize) -> Option<u64> {
     if bits == 0 {
         return Some(0);
     }
-    let bit = index * bits as usize;
-    let end = (bit + bits as usize).div_ceil(8);
+    // The index may be any number that stands in a payload.
+    let bit = index.checked_mul(bits as usize)?;
+    let end = bit.checked_add(bits as usize)?.div_ceil(8);
     let own = bytes.get(bit / 8..end)?;
     let mut window = [0; 16];
     window[..own.len()].copy_from_slice(own);

@@ -6,6 +6,7 @@ use super::kernels::{self, Level};
 use super::layers::{self, Layers};
 use super::{CONSTANT, Coding, DELTA, DELTA2, FOR_BITS, FOR_BYTES, PATCHED, PATCHED_DELTA, RAW};
 use crate::block::MAX_ROWS;
+use crate::block::format::ALIGN;
 
 /// The best coding of some numbers.
 #[derive(Clone, Copy, Debug)]
@@ -17,8 +18,8 @@ pub(crate) struct Leaf {
 }
 
 impl Leaf {
-    /// The coding of `numbers`, 1 to 1024 of `width` bytes, that takes the fewest bytes, of equals the
-    /// one that decodes fastest. `base` is the number from which the distances to all others are
+    /// The coding of `numbers`, 1 to 1024 of `width` bytes, that takes the fewest lines of 64 bytes,
+    /// of equals the one that decodes fastest. `base` is the number from which the distances to all others are
     /// shortest. Steps are only looked at where `has_steps`: those between the bits of floats mean
     /// nothing.
     ///
@@ -81,13 +82,13 @@ impl Leaf {
     }
 
     fn improve(&mut self, other: Self) {
-        if other.len < self.len {
+        if other.len < limit(self.len) {
             *self = other;
         }
     }
 
     fn improve_patched(&mut self, coding: Coding, lengths: &[u16; 65], count: usize) {
-        if let Some(layers) = Layers::best(lengths, count, self.len) {
+        if let Some(layers) = Layers::best(lengths, count, limit(self.len)) {
             *self = Self {
                 coding,
                 layers: Some(layers),
@@ -124,6 +125,12 @@ impl Leaf {
             _ => pack(numbers.iter().copied(), 8 * width as u32, out),
         }
     }
+}
+
+/// What a payload must be shorter than to be better than one of `len` bytes: by at least one of the
+/// lines that payloads are filled up to.
+pub(super) fn limit(len: usize) -> usize {
+    len.saturating_sub(1) / ALIGN * ALIGN + 1
 }
 
 /// Whether `payload` is exactly `count` numbers of `width` bytes so coded.

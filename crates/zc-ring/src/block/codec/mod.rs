@@ -18,7 +18,7 @@
 //!
 //! # Choice and cost
 //!
-//! The smallest is taken, the lower id of equals; sizes are exact and follow from statistics, so that
+//! What takes the fewest lines of 64 bytes is taken, the lower id of equals; sizes are exact and follow from statistics, so that
 //! the same rows always give the same bytes. Integers cost six passes over 1024 values (ranges,
 //! histograms of bit lengths) and the choice of layers; runs and dictionaries are tried where what is
 //! best so far is no smaller than they must be, decimals where half of 32 samples are any. The passes
@@ -33,7 +33,7 @@ mod nested;
 
 use super::stats::Stats;
 use crate::rows::ColumnType;
-use leaf::Leaf;
+use leaf::{Leaf, limit};
 use nested::{Decimals, Dictionary, Runs};
 
 pub(crate) const RAW: u8 = 0;
@@ -80,14 +80,14 @@ impl Choice {
         let width = column_type.bytes();
         let is_integer = column_type.is_integer();
         let mut best = Self::leaf(Leaf::best(numbers, stats.base, width, is_integer));
-        if let Some(runs) = Runs::best(numbers, stats.base, width, best.len) {
+        if let Some(runs) = Runs::best(numbers, stats.base, limit(best.len)) {
             best = Self::nested(RUNS, runs.len(), Plan::Runs(runs));
         }
-        if let Some(dictionary) = Dictionary::best(numbers, width, best.len) {
+        if let Some(dictionary) = Dictionary::best(numbers, limit(best.len)) {
             best = Self::nested(DICTIONARY, dictionary.len(), Plan::Dictionary(dictionary));
         }
         if matches!(column_type, ColumnType::F32 | ColumnType::F64)
-            && let Some(decimals) = Decimals::best(numbers, width, best.len)
+            && let Some(decimals) = Decimals::best(numbers, width, limit(best.len))
         {
             best = Self::nested(DECIMALS, decimals.len(), Plan::Decimals(decimals));
         }
@@ -138,8 +138,8 @@ impl Coding {
         let is_float = matches!(column_type, ColumnType::F32 | ColumnType::F64);
         let is_nested = *self == Self::new(self.codec, 0, 0);
         match self.codec {
-            RUNS => is_nested && nested::check_runs(payload, count, width),
-            DICTIONARY => is_nested && nested::check_dictionary(payload, count, width),
+            RUNS => is_nested && nested::check_runs(payload, count),
+            DICTIONARY => is_nested && nested::check_dictionary(payload, count),
             DECIMALS => is_nested && is_float && nested::check_decimals(payload, count, width),
             DELTA | PATCHED_DELTA | DELTA2 if !column_type.is_integer() => false,
             _ => leaf::check(self, payload, count, width),
@@ -156,8 +156,8 @@ impl Coding {
         out: &mut [u64],
     ) -> Option<()> {
         match self.codec {
-            RUNS => nested::decode_runs(payload, width, out),
-            DICTIONARY => nested::decode_dictionary(payload, width, out),
+            RUNS => nested::decode_runs(payload, out),
+            DICTIONARY => nested::decode_dictionary(payload, out),
             DECIMALS => nested::decode_decimals(payload, width, out),
             _ => leaf::decode(self, payload, width, is_signed, out),
         }
@@ -166,7 +166,7 @@ impl Coding {
     /// Number `index`, not sign-extended, where it can be found without the others.
     pub(crate) fn get(&self, payload: &[u8], width: usize, index: usize) -> Option<u64> {
         match self.codec {
-            DICTIONARY => nested::get_in_dictionary(payload, width, index),
+            DICTIONARY => nested::get_in_dictionary(payload, index),
             _ => leaf::get(self, payload, width, index),
         }
     }
