@@ -123,7 +123,7 @@ pub(crate) static STEPS: &[Step] = &[
         name: "demo smoke",
         lane: "demo-smoke",
         tier: Tier::Ci,
-        proves: "the whole path verifies every row of a small run",
+        proves: "the whole path verifies every row of a small run, and of one whose cache evicts",
         needs: &[],
         tests: false,
         budget: 240,

@@ -156,5 +156,6 @@ pub use ring::{AnyRing, Ring, RingBuilder};
 pub use rows::{
     Column, ColumnDef, ColumnHandle, ColumnType, DeltaWidth, FixedBytes, PushError, RowBatch,
     RowConsumer, RowError, RowMut, RowProducer, RowRing, Schema, SchemaBuilder, SchemaError,
+    Strings,
 };
 pub use zc_core::wait::WaitStrategy;

@@ -14,6 +14,12 @@ pub enum BlockError {
         /// Rows given.
         rows: usize,
     },
+    /// Blocks cannot hold this column: a text, or one that is nullable.
+    #[error("column `{column}` is a text or nullable, which blocks do not hold")]
+    NotSupported {
+        /// The column.
+        column: String,
+    },
     /// The bytes do not begin like a block.
     #[error("not a sealed block: the magic bytes are missing")]
     NotABlock,

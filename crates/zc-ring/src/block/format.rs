@@ -131,7 +131,8 @@ pub(crate) fn read_head(bytes: &[u8], total_len: usize) -> Result<(Head, Vec<Ent
     let entries = bytes[HEAD_BYTES..names].chunks_exact(ENTRY_BYTES);
     let mut name_at = names;
     let entries = entries
-        .map(|entry| {
+        .enumerate()
+        .map(|(id, entry)| {
             if u16_at(bytes, 4) == 1 && entry[1] >= FIRST_OF_VERSION_2 {
                 return Err(BlockError::Corrupt { what: "codec" });
             }
@@ -147,7 +148,7 @@ pub(crate) fn read_head(bytes: &[u8], total_len: usize) -> Result<(Head, Vec<Ent
                 what: "column name",
             })?;
             name_at += name_len;
-            read_entry(entry, name)
+            read_entry(entry, name, id as u32)
         })
         .collect::<Result<Vec<_>, _>>()?;
     if bytes[name_at..].iter().any(|byte| *byte != 0) || bytes.len() - name_at >= ALIGN {
@@ -158,7 +159,7 @@ pub(crate) fn read_head(bytes: &[u8], total_len: usize) -> Result<(Head, Vec<Ent
     Ok((head, entries))
 }
 
-fn read_entry(entry: &[u8], name: &str) -> Result<Entry, BlockError> {
+fn read_entry(entry: &[u8], name: &str, id: u32) -> Result<Entry, BlockError> {
     if u32_at(entry, 28) != 0 {
         return Err(BlockError::Corrupt {
             what: "reserved bytes",
@@ -180,9 +181,8 @@ fn read_entry(entry: &[u8], name: &str) -> Result<Entry, BlockError> {
     })?;
     Ok(Entry {
         column: ColumnDef {
-            name: name.to_owned(),
-            column_type,
             delta,
+            ..ColumnDef::new(name, column_type, id)
         },
         coding: Coding {
             codec: entry[1],
@@ -213,6 +213,7 @@ fn kind(column_type: ColumnType) -> (u8, u32) {
         ColumnType::F64 => (10, 0),
         ColumnType::Bool => (11, 0),
         ColumnType::FixedBytes(len) => (12, len as u32),
+        ColumnType::Str { max } => (13, max as u32),
     }
 }
 

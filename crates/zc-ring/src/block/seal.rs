@@ -18,6 +18,13 @@ pub(super) fn seal(rows: Rows<'_>, encoding: Encoding) -> Result<Block, BlockErr
     }
     let schema = &rows.store.schema;
     let columns = schema.columns();
+    let is_new = |column: &&ColumnDef| {
+        column.nullable || matches!(column.column_type, ColumnType::Str { .. })
+    };
+    if let Some(column) = columns.iter().find(is_new) {
+        let column = column.name.clone();
+        return Err(BlockError::NotSupported { column });
+    }
     let head_len = format::head_len(columns);
     let mut out = vec![0; head_len];
     let mut numbers = Vec::with_capacity(rows.len);
