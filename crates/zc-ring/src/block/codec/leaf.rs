@@ -8,6 +8,9 @@ use super::{CONSTANT, Coding, DELTA, DELTA2, FOR_BITS, FOR_BYTES, PATCHED, PATCH
 use crate::block::MAX_ROWS;
 use crate::block::format::ALIGN;
 
+/// Bits a value from which on steps of steps are looked at.
+const STEPS_OF_STEPS: usize = 6;
+
 /// The best coding of some numbers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Leaf {
@@ -60,15 +63,14 @@ impl Leaf {
         kernels::zigzag_steps(level, numbers, steps);
         let patched = Coding::new(PATCHED_DELTA, 0, 0).starting(first);
         best.improve_patched(patched, &kernels::lengths(level, steps), count - 1);
-        if count > 2 {
-            // Steps in zigzag form are no steps any more: they are undone one by one.
-            let step = |at: usize| kernels::unzigzag(steps[at]);
-            for (at, out) in second[..count - 2].iter_mut().enumerate() {
-                *out = kernels::zigzag(step(at + 1).wrapping_sub(step(at)));
-            }
-            let patched = Coding::new(DELTA2, 0, step(0)).starting(first);
-            let lengths = kernels::lengths(level, &second[..count - 2]);
-            best.improve_patched(patched, &lengths, count - 2);
+        // Steps of steps are noisier than steps: no use where those are small already.
+        if count > 2 && 8 * best.len > STEPS_OF_STEPS * count {
+            kernels::steps(level, numbers, steps);
+            let base = steps[0];
+            let second = &mut second[..count - 2];
+            kernels::zigzag_steps(level, steps, second);
+            let patched = Coding::new(DELTA2, 0, base).starting(first);
+            best.improve_patched(patched, &kernels::lengths(level, second), count - 2);
         }
         best
     }
@@ -99,30 +101,41 @@ impl Leaf {
 
     /// Appends `numbers`, those that this was made for.
     pub(crate) fn encode(&self, numbers: &[u64], width: usize, out: &mut Vec<u8>) {
-        let base = self.coding.base;
-        let distances = || numbers.iter().map(|number| number.wrapping_sub(base));
-        let steps = || numbers.windows(2).map(|pair| pair[1].wrapping_sub(pair[0]));
-        let bits = u32::from(self.coding.bits);
-        let layered = |numbers: Vec<u64>, out: &mut Vec<u8>| {
+        let level = Level::detect();
+        let (bits, base) = (u32::from(self.coding.bits), self.coding.base);
+        let (mut work, mut steps) = ([0; MAX_ROWS], [0; MAX_ROWS]);
+        let count = numbers.len();
+        let layered = |numbers: &[u64], out: &mut Vec<u8>| {
             if let Some(layers) = &self.layers {
-                layers.encode(&numbers, out);
+                layers.encode(numbers, out);
             }
         };
         match self.coding.codec {
             CONSTANT => {}
-            FOR_BYTES | FOR_BITS => pack(distances(), bits, out),
-            DELTA => pack(steps().map(|step| step.wrapping_sub(base)), bits, out),
-            PATCHED => layered(distances().collect(), out),
-            PATCHED_DELTA => layered(steps().map(kernels::zigzag).collect(), out),
-            DELTA2 => {
-                let triples = numbers.windows(3);
-                let second = triples.map(|n| {
-                    let (one, two) = (n[1].wrapping_sub(n[0]), n[2].wrapping_sub(n[1]));
-                    kernels::zigzag(two.wrapping_sub(one))
-                });
-                layered(second.collect(), out);
+            FOR_BYTES | FOR_BITS | PATCHED => {
+                let work = &mut work[..count];
+                kernels::distances(level, numbers, base, work);
+                match self.coding.codec {
+                    PATCHED => layered(work, out),
+                    _ => pack(work, bits, out),
+                }
             }
-            _ => pack(numbers.iter().copied(), 8 * width as u32, out),
+            DELTA => {
+                let (work, steps) = (&mut work[..count - 1], &mut steps[..count - 1]);
+                kernels::steps(level, numbers, steps);
+                kernels::distances(level, steps, base, work);
+                pack(work, bits, out);
+            }
+            PATCHED_DELTA => {
+                kernels::zigzag_steps(level, numbers, &mut work[..count - 1]);
+                layered(&work[..count - 1], out);
+            }
+            DELTA2 => {
+                kernels::steps(level, numbers, &mut steps[..count - 1]);
+                kernels::zigzag_steps(level, &steps[..count - 1], &mut work[..count - 2]);
+                layered(&work[..count - 2], out);
+            }
+            _ => pack(numbers, 8 * width as u32, out),
         }
     }
 }

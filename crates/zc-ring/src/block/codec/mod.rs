@@ -19,10 +19,11 @@
 //! # Choice and cost
 //!
 //! What takes the fewest lines of 64 bytes is taken, the lower id of equals; sizes are exact and follow from statistics, so that
-//! the same rows always give the same bytes. Integers cost six passes over 1024 values (ranges,
-//! histograms of bit lengths) and the choice of layers; runs and dictionaries are tried where what is
-//! best so far is no smaller than they must be, decimals where half of 32 samples are any. The passes
-//! and all decoding go through [`kernels`], which suit the processor at run time.
+//! the same rows always give the same bytes. Integers cost some passes over 1024 values (ranges,
+//! histograms of bit lengths) and the choice of layers. Steps of steps are looked at above 6 bits a
+//! value, dictionaries above 12; runs of anything but integers, for which steps of 0 with patches do
+//! the same; decimals where half of 32 samples are any. The passes and all decoding go through
+//! [`kernels`], which suit the processor at run time.
 
 pub(crate) mod bits;
 pub(crate) mod bytes;
@@ -47,6 +48,9 @@ pub(crate) const DELTA2: u8 = 7;
 pub(crate) const RUNS: u8 = 8;
 pub(crate) const DICTIONARY: u8 = 9;
 pub(crate) const DECIMALS: u8 = 10;
+
+/// Bits a value from which on a dictionary is looked for.
+const DICTIONARY_BITS: usize = 12;
 
 /// How a column of numbers is coded, as far as its entry says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,10 +84,14 @@ impl Choice {
         let width = column_type.bytes();
         let is_integer = column_type.is_integer();
         let mut best = Self::leaf(Leaf::best(numbers, stats.base, width, is_integer));
-        if let Some(runs) = Runs::best(numbers, stats.base, limit(best.len)) {
+        // Runs of integers are steps of 0 with patches already.
+        if !is_integer && let Some(runs) = Runs::best(numbers, stats.base, limit(best.len)) {
             best = Self::nested(RUNS, runs.len(), Plan::Runs(runs));
         }
-        if let Some(dictionary) = Dictionary::best(numbers, limit(best.len)) {
+        // What takes few bits a value is decoded faster than looked up.
+        if 8 * best.len > DICTIONARY_BITS * numbers.len()
+            && let Some(dictionary) = Dictionary::best(numbers, limit(best.len))
+        {
             best = Self::nested(DICTIONARY, dictionary.len(), Plan::Dictionary(dictionary));
         }
         if matches!(column_type, ColumnType::F32 | ColumnType::F64)

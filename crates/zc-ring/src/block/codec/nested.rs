@@ -16,7 +16,6 @@
 //! leave some to the exceptions. Integers compress by frame of reference, delta or patches, as any.
 
 use super::Coding;
-use super::bits;
 use super::kernels::{self, Level};
 use super::leaf::{self, Leaf};
 use crate::block::MAX_ROWS;
@@ -114,8 +113,10 @@ impl Runs {
             return None;
         }
         let begins = |row: usize| row == 0 || numbers[row] != numbers[row - 1];
-        let mut starts = Vec::with_capacity(count.div_ceil(8));
-        bits::pack((0..count).map(|row| u64::from(begins(row))), 1, &mut starts);
+        let mut starts = vec![0; count.div_ceil(8)];
+        for row in (0..count).filter(|row| begins(*row)) {
+            starts[row / 8] |= 1 << (row % 8);
+        }
         let rows = (0..count).filter(|row| begins(*row));
         let values = rows.map(|row| numbers[row]).collect();
         let values = Numbers::new(values, base, false);
