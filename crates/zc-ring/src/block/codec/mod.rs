@@ -104,10 +104,7 @@ impl Choice {
 
     /// The coding that can be read in place: raw, and bools as bits.
     pub(crate) fn plain(numbers: &[u64], column_type: ColumnType) -> Self {
-        let coding = match column_type {
-            ColumnType::Bool => Coding::new(FOR_BITS, 1, 0),
-            _ => Coding::new(RAW, 0, 0),
-        };
+        let coding = Coding::plain(column_type);
         Self::leaf(Leaf::plain(coding, numbers.len(), column_type.bytes()))
     }
 
@@ -139,6 +136,14 @@ impl Choice {
 }
 
 impl Coding {
+    /// The coding that can be read in place: raw, and bools as bits.
+    pub(crate) fn plain(column_type: ColumnType) -> Self {
+        match column_type {
+            ColumnType::Bool => Self::new(FOR_BITS, 1, 0),
+            _ => Self::new(RAW, 0, 0),
+        }
+    }
+
     /// Whether `payload` is exactly `count` numbers of a type, so coded. Only what this lets pass is
     /// decoded.
     pub(crate) fn check(&self, payload: &[u8], count: usize, column_type: ColumnType) -> bool {
