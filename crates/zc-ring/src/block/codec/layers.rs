@@ -182,7 +182,7 @@ impl<'a> Layer<'a> {
             LIST => self.list().is_sorted_by(|a, b| a < b) && self.list().all(|at| at < count),
             BITMAP => {
                 let set: u32 = self.places.iter().map(|byte| byte.count_ones()).sum();
-                let beyond = count % 8 != 0 && self.places[count / 8] >> (count % 8) != 0;
+                let beyond = !count.is_multiple_of(8) && self.places[count / 8] >> (count % 8) != 0;
                 set as usize == self.exceptions && !beyond
             }
             _ => true,

@@ -143,7 +143,7 @@ pub(super) fn check_runs(payload: &[u8], count: usize) -> bool {
         return false;
     };
     let has_first = starts.first().is_some_and(|byte| byte & 1 == 1);
-    let beyond = count % 8 != 0 && starts[count / 8] >> (count % 8) != 0;
+    let beyond = !count.is_multiple_of(8) && starts[count / 8] >> (count % 8) != 0;
     let rest = Nested::check(rest, count_runs(starts));
     has_first && !beyond && rest.is_some_and(<[u8]>::is_empty)
 }
@@ -334,8 +334,7 @@ fn integer(bits: u64, digits: u8, width: usize) -> Option<u64> {
     };
     let scale = power_of_ten(digits);
     let scaled = (value * scale).round_ties_even();
-    // Also false for NaN.
-    if !(scaled.abs() <= MAX_EXACT) {
+    if scaled.is_nan() || scaled.abs() > MAX_EXACT {
         return None;
     }
     let back = scaled as i64 as f64 / scale;
