@@ -210,6 +210,16 @@ pub(crate) static STEPS: &[Step] = &[
         run: sanitizers::tsan,
     },
     Step {
+        name: "tsan seeds",
+        lane: "tsan",
+        tier: Tier::Ci,
+        proves: "ThreadSanitizer sees the seeded defects that the models cannot",
+        needs: &[&BUILD_STD],
+        tests: false,
+        budget: 300,
+        run: seeds::tsan,
+    },
+    Step {
         name: "miri",
         lane: "miri",
         tier: Tier::Ci,
