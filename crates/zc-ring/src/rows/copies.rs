@@ -7,8 +7,6 @@ use zc_core::ledger;
 
 use super::schema::{Field, INLINE_BYTES, NullBit, Schema, Text};
 use super::store::{RowStore, extract, view_len};
-use crate::consumer::overwritten;
-use crate::sequencer::Sequencer;
 
 /// How many rows are copied at a time.
 const CHUNK: usize = 1024;
@@ -30,6 +28,12 @@ pub(crate) struct RowCopies {
 }
 
 impl RowCopies {
+    /// Forgets the rows: those that come are of another generation.
+    pub(crate) fn clear(&mut self) {
+        self.len = 0;
+        self.sound = 0;
+    }
+
     /// How many whole rows are here from `sequence` on.
     pub(crate) fn held(&self, sequence: u64) -> usize {
         let index = sequence.wrapping_sub(self.at);
@@ -42,15 +46,9 @@ impl RowCopies {
 
     /// Copies up to `rows` published rows from `first` on. `Err`: the first so many of them were
     /// overwritten meanwhile; those behind may be held all the same.
-    pub(crate) fn fill(
-        &mut self,
-        sequencer: &Sequencer,
-        store: &RowStore,
-        first: u64,
-        rows: usize,
-    ) -> Result<(), u64> {
+    pub(crate) fn fill(&mut self, store: &RowStore, first: u64, rows: usize) -> Result<(), u64> {
         self.len = 0;
-        let missed = overwritten(sequencer, first);
+        let missed = store.overwritten(first);
         if missed > 0 {
             return Err(missed);
         }
@@ -72,7 +70,7 @@ impl RowCopies {
         }
         let bytes = rows * schema.row_bytes() + self.arena.len() * 8;
         ledger::copied("ring.validated_copy", bytes);
-        let missed = overwritten(sequencer, first);
+        let missed = store.overwritten(first);
         self.at = first;
         self.len = rows;
         self.sound = usize::try_from(missed).unwrap_or(usize::MAX).min(rows);

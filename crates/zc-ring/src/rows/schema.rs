@@ -105,6 +105,10 @@ impl Schema {
         })
     }
 
+    pub(crate) fn fingerprint(&self) -> u64 {
+        self.0.fingerprint
+    }
+
     #[inline]
     pub(crate) fn has_nullable(&self) -> bool {
         self.0.required.count_ones() as usize != self.0.columns.len()
@@ -218,7 +222,7 @@ impl<T: ?Sized> fmt::Debug for ColumnHandle<T> {
 
 impl PartialEq for Schema {
     fn eq(&self, other: &Self) -> bool {
-        self.0.columns == other.0.columns
+        std::ptr::eq(&*self.0, &*other.0) || self.0.columns == other.0.columns
     }
 }
 
