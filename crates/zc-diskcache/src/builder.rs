@@ -1,7 +1,7 @@
 //! Opening a cache.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use zc_core::sync::atomic::{AtomicBool, AtomicU64};
 use zc_core::sync::{Condvar, Mutex, seeded};
@@ -26,9 +26,9 @@ use crate::log::recover::{Recovered, recover};
 use crate::runtime;
 use crate::shared::{Options, Shared};
 use crate::stats::Count;
-use crate::ttl;
 use crate::write::writer::Writer;
 use crate::zero_copy::{ZeroCopyConfig, ZeroCopyManager};
+use crate::{trace, ttl};
 
 /// When an object is compared with its CRC32C.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -209,7 +209,11 @@ impl CacheBuilder {
 
     fn open_blocking(self) -> Result<RawDiskCache, CacheError> {
         let path = self.path.clone();
-        self.open_steps().map_err(|error| error.at(&path))
+        let began = Instant::now();
+        let cache = self.open_steps().map_err(|error| error.at(&path))?;
+        let recovered = cache.shared().writer.lock().recovered;
+        trace::opened(&path, recovered, began.elapsed());
+        Ok(cache)
     }
 
     fn open_steps(self) -> Result<RawDiskCache, CacheError> {

@@ -72,14 +72,18 @@
 //! the validator that were announced are those of the body that follows. `examples/http_cache` is an
 //! HTTP/1.1 server made that way.
 //!
+//! *Object stores.* With the feature `object-store`, `object_store::CachedObjectStore` puts the cache in
+//! front of S3, GCS, Azure, HTTP or any other `ObjectStore`: ranges by parts, each edition apart.
+//!
 //! *Sockets.* See [`zero_copy`] and, for why a plain `sendfile` out of a cache that reuses its
 //! blocks gives slow readers wrong bytes, the guide.
 //!
 //! # What it is not
 //!
 //! - Not a database: what was stored may be evicted at any time, and objects are stored whole.
-//! - Not shared between processes: one process has the file, everybody else gets
-//!   [`InUse`](CacheErrorKind::InUse).
+//! - One process has the file and writes it, a second [`RawDiskCache`] on it is
+//!   [`InUse`](CacheErrorKind::InUse). Any number of processes read beside it with a
+//!   [`CacheReader`](reader::CacheReader), which copies: only the writer sees pins.
 //! - Not for millions of tiny objects: each takes at least one block, and 128 bytes of memory for
 //!   its slot beside 16 for the table; the key is kept in memory too.
 //! - Not safe against somebody who truncates the file while it is mapped. The lock keeps other
@@ -124,9 +128,13 @@ pub mod inspect;
 mod io;
 #[cfg(not(any(zc_loom, zc_shuttle)))]
 mod log;
+#[cfg(all(feature = "object-store", not(any(zc_loom, zc_shuttle))))]
+pub mod object_store;
 mod prefetch;
 #[cfg(not(any(zc_loom, zc_shuttle)))]
 mod read;
+#[cfg(not(any(zc_loom, zc_shuttle)))]
+pub mod reader;
 #[cfg(not(any(zc_loom, zc_shuttle)))]
 mod root;
 #[cfg(not(any(zc_loom, zc_shuttle)))]
@@ -135,6 +143,8 @@ mod runtime;
 mod shared;
 #[cfg(not(any(zc_loom, zc_shuttle)))]
 mod stats;
+#[cfg(not(any(zc_loom, zc_shuttle)))]
+mod trace;
 #[cfg(not(any(zc_loom, zc_shuttle)))]
 mod ttl;
 #[cfg(not(any(zc_loom, zc_shuttle)))]

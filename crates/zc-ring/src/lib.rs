@@ -150,7 +150,7 @@ pub mod rows;
 mod sequencer;
 mod slots;
 
-pub use block::{Block, BlockError, Blocks};
+pub use block::{Block, BlockError, Blocks, Encoding};
 pub use consumer::{
     Batch, Consumer, ConsumerGroup, ConsumerId, ConsumerOptions, Event, OnLag, Partition, Poll,
     Start,

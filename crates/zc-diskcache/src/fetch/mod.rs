@@ -15,7 +15,7 @@ use self::flight::{Outcome, Seat, Turn};
 use crate::cache::RawDiskCache;
 use crate::error::CacheError;
 use crate::stats::Count;
-use crate::ttl;
+use crate::{trace, ttl};
 
 /// Why a value that was to be fetched, or streamed in, is not there.
 pub enum FetchError<E> {
@@ -127,10 +127,12 @@ impl RawDiskCache {
             return Ok(found);
         }
         shared.count(Count::Fetches, 1);
+        trace::fetching(self.path(), key);
         let fetched = match fetch.await {
             Ok(fetched) => fetched,
             Err(cause) => {
                 shared.count(Count::FetchFailures, 1);
+                trace::fetch_failed(self.path(), key);
                 let cause = Arc::new(cause);
                 seat.land(Outcome::Failed(Arc::clone(&cause) as _));
                 return Err(FetchError::Fetch(cause));

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{CacheError, CacheErrorKind};
 
-/// An open, locked cache file.
+/// An open cache file; locked, unless it was opened to be read beside its writer.
 #[derive(Debug)]
 pub(crate) struct CacheFile {
     file: File,
@@ -29,6 +29,14 @@ impl CacheFile {
             file,
             path: path.to_path_buf(),
         })
+    }
+
+    /// Takes an open file that somebody else may write.
+    pub(crate) fn unlocked(file: File, path: &Path) -> Self {
+        Self {
+            file,
+            path: path.to_path_buf(),
+        }
     }
 
     pub(crate) fn path(&self) -> &Path {

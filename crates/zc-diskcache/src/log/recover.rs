@@ -56,7 +56,10 @@ pub(crate) fn recover(
         expired: 0,
         last_seq: 0,
     };
-    let mut candidates = read_records(file, layout, seed, &mut out)?;
+    let records = read_records(file, layout, seed)?;
+    let mut candidates = records.found;
+    out.corrupt = records.damaged.len() as u64;
+    out.stale = records.damaged;
     candidates.sort_by_key(|(_, record)| std::cmp::Reverse(record.seq));
     out.last_seq = candidates.first().map_or(0, |(_, record)| record.seq);
     let mut seen = Seen::with_capacity(candidates.len());
@@ -185,14 +188,22 @@ impl Seen {
     }
 }
 
-fn read_records(
+/// The records of a file.
+#[derive(Debug)]
+pub(crate) struct Records {
+    /// What decodes, in the order of slots.
+    pub(crate) found: Vec<(u32, Record)>,
+    /// Slots of what does not.
+    pub(crate) damaged: Vec<u32>,
+}
+
+pub(crate) fn read_records(
     file: &CacheFile,
     layout: &Layout,
     seed: u64,
-    out: &mut Recovered,
-) -> Result<Vec<(u32, Record)>, CacheError> {
+) -> Result<Records, CacheError> {
     const AT_ONCE: u32 = 8192;
-    let mut found = Vec::new();
+    let (mut found, mut damaged) = (Vec::new(), Vec::new());
     let mut buf = vec![0; (u64::from(AT_ONCE.min(layout.slots)) * RECORD) as usize];
     let mut slot = 0;
     while slot < layout.slots {
@@ -203,15 +214,12 @@ fn read_records(
             match Record::decode(bytes, seed, slot, layout) {
                 Decoded::Free => {}
                 Decoded::Object(record) => found.push((slot, record)),
-                Decoded::Damaged => {
-                    out.corrupt += 1;
-                    out.stale.push(slot);
-                }
+                Decoded::Damaged => damaged.push(slot),
             }
         }
         slot += many;
     }
-    Ok(found)
+    Ok(Records { found, damaged })
 }
 
 /// The key of a record; `None` if it is damaged.

@@ -8,6 +8,7 @@ use crate::io::checksum::crc32c;
 use crate::io::pages;
 use crate::shared::Shared;
 use crate::stats::Count;
+use crate::trace;
 
 impl Object {
     /// Whether the policy asks for a verification before this use.
@@ -54,6 +55,7 @@ impl Object {
             return true;
         }
         self.discard();
+        trace::damaged(self.shared().file.path(), self.start, self.len);
         false
     }
 

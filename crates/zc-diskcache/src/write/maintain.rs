@@ -11,7 +11,7 @@ use crate::io::create;
 use crate::log::header::Session;
 use crate::shared::Shared;
 use crate::stats::{CacheStats, Count};
-use crate::ttl;
+use crate::{trace, ttl};
 
 impl Shared {
     /// Takes `key` out; says whether it was there.
@@ -98,6 +98,7 @@ impl Shared {
             writer = self.room.wait_timeout(writer, Duration::from_millis(50)).0;
         }
         drop(writer);
+        trace::closed(self.file.path());
         self.flush_steps()?;
         if self.options.sync == SyncPolicy::Never {
             return Ok(());

@@ -21,7 +21,7 @@ use crate::log::record::spilled;
 use crate::root::Root;
 use crate::shared::Shared;
 use crate::stats::Count;
-use crate::ttl;
+use crate::{trace, ttl};
 
 /// An extent that is being written. Dropped without a commit it goes back.
 #[derive(Debug)]
@@ -43,7 +43,11 @@ impl Root {
         data: &Bytes,
         flight: Option<&Flight>,
     ) -> Result<bool, CacheError> {
-        let named = |error: CacheError| error.for_key(key).at(self.file.path());
+        let named = |error: CacheError| {
+            let error = error.for_key(key).at(self.file.path());
+            trace::refused(self.file.path(), data.len(), &error);
+            error
+        };
         self.store_steps(key, ttl_ms, data, flight).map_err(named)
     }
 

@@ -25,7 +25,7 @@ pub enum BlockError {
     NotABlock,
     /// The block is of a version that this code does not know.
     #[error(
-        "a block of version {version}; this reads version {}",
+        "a block of version {version}; this reads versions 1 to {}",
         super::format::VERSION
     )]
     Version {

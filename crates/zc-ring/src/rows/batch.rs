@@ -15,7 +15,7 @@ use super::error::RowError;
 use super::schema::{ColumnHandle, Field, Schema};
 use super::store::RowStore;
 use super::value::{ColumnData, Kind, Raw};
-use crate::block::{Block, BlockError};
+use crate::block::{Block, BlockError, Encoding};
 use crate::consumer::ReadState;
 use crate::sequencer::Sequencer;
 
@@ -106,7 +106,15 @@ impl<'a> RowBatch<'a> {
     /// # Errors
     /// [`BlockError::TooManyRows`] for more than 1024 rows.
     pub fn to_block(&self) -> Result<Block, BlockError> {
-        Block::seal(self.rows)
+        self.to_block_with(Encoding::Smallest)
+    }
+
+    /// The same, with the columns coded as `encoding` says.
+    ///
+    /// # Errors
+    /// As [`to_block`](Self::to_block).
+    pub fn to_block_with(&self, encoding: Encoding) -> Result<Block, BlockError> {
+        Block::seal(self.rows, encoding)
     }
 
     /// Counts the first `rows` rows as read and hands the others back: the next poll begins with

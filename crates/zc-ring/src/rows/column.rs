@@ -19,7 +19,7 @@ pub struct Column<'a, T: ?Sized> {
 }
 
 impl<'a, T: ColumnData + ?Sized> Column<'a, T> {
-    pub(super) fn new(rows: Rows<'a>, field: Field) -> Self {
+    pub(crate) fn new(rows: Rows<'a>, field: Field) -> Self {
         Self {
             rows,
             field,

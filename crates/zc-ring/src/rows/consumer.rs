@@ -76,8 +76,12 @@ impl RowConsumer {
         let first = state.next();
         if let Some(copies) = copies {
             if copies.held(first) == 0
-                && let Err(missed) =
-                    copies.fill(store, first, up_to_end(generation, first, state.readable()))
+                && let Err(missed) = copies.fill(
+                    |row| store.overwritten(row),
+                    store,
+                    first,
+                    up_to_end(generation, first, state.readable()),
+                )
             {
                 if state.is_evicted() {
                     return Poll::Evicted;

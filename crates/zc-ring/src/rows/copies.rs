@@ -45,10 +45,17 @@ impl RowCopies {
     }
 
     /// Copies up to `rows` published rows from `first` on. `Err`: the first so many of them were
-    /// overwritten meanwhile; those behind may be held all the same.
-    pub(crate) fn fill(&mut self, store: &RowStore, first: u64, rows: usize) -> Result<(), u64> {
+    /// overwritten meanwhile; those behind may be held all the same. `overwritten` says how many
+    /// rows from one on are, or may be soon.
+    pub(crate) fn fill(
+        &mut self,
+        overwritten: impl Fn(u64) -> u64,
+        store: &RowStore,
+        first: u64,
+        rows: usize,
+    ) -> Result<(), u64> {
         self.len = 0;
-        let missed = store.overwritten(first);
+        let missed = overwritten(first);
         if missed > 0 {
             return Err(missed);
         }
@@ -70,7 +77,7 @@ impl RowCopies {
         }
         let bytes = rows * schema.row_bytes() + self.arena.len() * 8;
         ledger::copied("ring.validated_copy", bytes);
-        let missed = store.overwritten(first);
+        let missed = overwritten(first);
         self.at = first;
         self.len = rows;
         self.sound = usize::try_from(missed).unwrap_or(usize::MAX).min(rows);

@@ -177,4 +177,11 @@ pub enum PushError<E> {
     /// There was no room within the time given.
     #[error("the ring stayed full until the timeout")]
     TimedOut,
+    /// The memory that the ring shares with other processes holds what no process of this library
+    /// writes there.
+    #[error("the shared ring is corrupt: {what}")]
+    Corrupt {
+        /// Which word, and what is wrong with it.
+        what: &'static str,
+    },
 }

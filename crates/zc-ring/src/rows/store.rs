@@ -69,18 +69,31 @@ impl RowStore {
         capacity: usize,
         former: Vec<u64>,
     ) -> Result<Self, BuildError> {
+        let mut store = Self::within(schema, capacity, 0, |len| Ok(Words::new(len)?))?;
+        store.former = former;
+        Ok(store)
+    }
+
+    /// As [`new`](Self::new), with `initial` for its first row, in memory that `allocate` gives out, so
+    /// many words at a time. It is asked for the same lengths in the same order whenever schema and
+    /// capacity are the same.
+    pub(crate) fn within(
+        schema: Schema,
+        capacity: usize,
+        initial: u64,
+        mut allocate: impl FnMut(usize) -> Result<Words, BuildError>,
+    ) -> Result<Self, BuildError> {
         let blocks = (capacity / BLOCK_ROWS as usize + 1)
             .next_power_of_two()
             .max(2);
-        let words = |a: usize, b: usize| {
-            let len = a.checked_mul(b).ok_or(BuildError::Capacity { capacity })?;
-            Ok::<_, BuildError>(Words::new(len)?)
+        let mut words = |a: usize, b: usize| {
+            allocate(a.checked_mul(b).ok_or(BuildError::Capacity { capacity })?)
         };
         Ok(Self {
-            former,
+            former: Vec::new(),
             capacity,
-            initial: 0,
-            claim: CachePadded::default(),
+            initial,
+            claim: CachePadded::new(AtomicU64::new(initial)),
             rows: words(capacity, schema.words())?,
             heads: words(blocks, schema.deltas() * 2)?,
             blocks,
@@ -247,6 +260,7 @@ impl RowStore {
     }
 
     /// The distance of `logical` from its block's base, or none where the block is wide here.
+    #[inline]
     fn distance(&self, sequence: u64, field: Field, delta: usize, logical: u64) -> Option<u64> {
         let head = self.head(sequence, delta);
         let row = sequence % BLOCK_ROWS;

@@ -82,7 +82,7 @@ macro_rules! scalars {
             const KIND: Kind = Kind::Number;
             #[inline]
             fn fits(column: ColumnType) -> bool {
-                column == ColumnType::$variant
+                matches!(column, ColumnType::$variant)
             }
             #[inline]
             fn into_raw<'a>(value: Self::Value<'a>) -> Raw<'a> {
@@ -101,11 +101,10 @@ macro_rules! scalars {
                     RawColumn::Nullable(values, _) => return Self::collect(*values),
                     _ => return None,
                 };
-                let typed = |logical| {
-                    let value = Self::from_logical(logical);
-                    (value.to_logical() == logical).then_some(value)
-                };
-                numbers.into_iter().map(typed).collect()
+                let fits = |logical: &u64| Self::from_logical(*logical).to_logical() == *logical;
+                // Without an early end, so that it is vectorised.
+                let all_fit = numbers.iter().fold(true, |all, logical| all & fits(logical));
+                all_fit.then(|| numbers.into_iter().map(Self::from_logical).collect())
             }
         }
         impl sealed::Sealed for Option<$t> {}
