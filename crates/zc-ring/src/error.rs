@@ -44,6 +44,10 @@ pub enum ProducerError {
     /// The ring has its one producer already.
     #[error("the ring has a producer already; drop it first")]
     Taken,
+    /// There was no memory for a row to be set in beside the ring, as several producers of a
+    /// [`RowRing`](crate::RowRing) do.
+    #[error("no memory for a row")]
+    NoMemory,
 }
 
 /// A consumer could not join.

@@ -116,11 +116,16 @@
 //! and stores them from there, atomically too; that costs a copy a row. A [`RowRing`] sets rows in
 //! place through atomic words in any case.
 //!
+//! The rows of a [`RowRing`] lie in one *generation's* memory after the other: a change of columns or of
+//! the capacity begins a new one between two rows. Consumers read to the end of a generation, find the
+//! [`Event`] there, and go on in the next; the sequencer knows nothing of it but where the newest begins.
+//!
 //! # What it is not
 //!
 //! * Not a queue: nobody takes a row away from another. Use a channel for that.
 //! * Not a log: a row is gone after one lap. Seal blocks and store them.
-//! * A [`RowRing`] has one producer at a time; a [`Ring<T>`] has one, or several that claim.
+//! * A [`RowRing`] has no consumer groups and no streams. Its several producers set their rows beside the
+//!   ring and pay for a copy and a lock a row; those of a [`Ring<T>`] claim.
 //! * A consumer under [`OnLag::Block`] that is leaked while its thread lives on, or together with a
 //!   batch, holds the producer back for ever: somebody might still look at the rows. The metrics
 //!   name it; [`OnLag::Evict`] bounds it.
@@ -151,15 +156,16 @@ mod slots;
 
 pub use block::{Block, BlockError, Blocks, Encoding};
 pub use consumer::{
-    Batch, Consumer, ConsumerGroup, ConsumerId, ConsumerOptions, OnLag, Partition, Poll, Start,
+    Batch, Consumer, ConsumerGroup, ConsumerId, ConsumerOptions, Event, OnLag, Partition, Poll,
+    Start,
 };
 pub use error::{BuildError, Full, JoinError, ProducerError, PublishError, RecvError};
 pub use metrics::RingMetrics;
 pub use producer::{MultiProducer, Producer, SlotsMut};
 pub use ring::{AnyRing, Ring, RingBuilder};
 pub use rows::{
-    Column, ColumnDef, ColumnHandle, ColumnType, DeltaWidth, FixedBytes, PushError, RowBatch,
-    RowConsumer, RowError, RowMut, RowProducer, RowRing, Schema, SchemaBuilder, SchemaError,
-    Strings,
+    ChangeError, Column, ColumnDef, ColumnHandle, ColumnType, DeltaWidth, FixedBytes, PushError,
+    RowBatch, RowConsumer, RowError, RowMultiProducer, RowMut, RowProducer, RowRing, Schema,
+    SchemaBuilder, SchemaError, Strings,
 };
 pub use zc_core::wait::WaitStrategy;

@@ -87,7 +87,7 @@ impl<T> Copies<T> {
 }
 
 /// How many rows from `first` on may have been overwritten.
-pub(crate) fn overwritten(sequencer: &Sequencer, first: u64) -> u64 {
+fn overwritten(sequencer: &Sequencer, first: u64) -> u64 {
     // Signed: `claim` stands still, possibly behind `first`, while nobody copies.
     let ahead = sequencer.claim().wrapping_sub(first) as i64;
     (ahead - sequencer.capacity as i64).max(0) as u64

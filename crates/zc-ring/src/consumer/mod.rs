@@ -19,10 +19,10 @@ use std::time::{Duration, Instant};
 use zc_core::sync::Arc;
 
 pub use batch::Batch;
-pub(crate) use copies::{Copies, overwritten};
+pub(crate) use copies::Copies;
 pub use group::{ConsumerGroup, Partition};
 pub use options::{ConsumerId, ConsumerOptions, OnLag, Start};
-pub use poll::Poll;
+pub use poll::{Event, Poll};
 pub(crate) use reader::{ReadState, Reader, deadline};
 
 use crate::sequencer::lease;
@@ -293,6 +293,7 @@ impl<T> Consumer<T> {
             Poll::Empty => return Poll::Empty,
             Poll::Lagged { missed } => return Poll::Lagged { missed },
             Poll::Evicted => return Poll::Evicted,
+            Poll::Event(event) => return Poll::Event(event),
             Poll::Closed => return Poll::Closed,
         };
         let next = state.next();

@@ -20,8 +20,22 @@ pub enum Poll<B> {
     ///
     /// [`OnLag::Evict`]: crate::OnLag::Evict
     Evicted,
+    /// Every row of one generation has been read, and what this says comes before the next row (only
+    /// in a [`RowRing`](crate::RowRing)).
+    Event(Event),
     /// Everything has been read, and nothing will come: all producers and ring handles are gone.
     Closed,
+}
+
+/// What has become of a [`RowRing`](crate::RowRing) between two rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// Rows have other columns from here on: those of the consumer's
+    /// [`schema`](crate::RowConsumer::schema).
+    SchemaChanged,
+    /// The ring has another capacity from here on.
+    Resized,
 }
 
 impl<B> Poll<B> {
@@ -40,6 +54,7 @@ impl<B> Poll<B> {
             Self::Empty => Poll::Empty,
             Self::Lagged { missed } => Poll::Lagged { missed },
             Self::Evicted => Poll::Evicted,
+            Self::Event(event) => Poll::Event(event),
             Self::Closed => Poll::Closed,
         }
     }

@@ -99,40 +99,50 @@ impl Reader {
         }
     }
 
-    /// Waits until there is something other than `Empty` to find, or until `deadline`.
+    /// Waits until `ready` says that there is something to find, or until `deadline`.
     #[inline]
-    pub(crate) fn wait(&mut self, deadline: Option<Instant>) {
+    pub(crate) fn wait(
+        &mut self,
+        deadline: Option<Instant>,
+        mut ready: impl FnMut(&mut ReadState, &Sequencer) -> Option<()>,
+    ) {
         self.on_thread();
-        if self.state.is_ready(&self.sequencer).is_none() {
-            self.wait_long(deadline);
+        if ready(&mut self.state, &self.sequencer).is_none() {
+            self.wait_long(deadline, ready);
         }
     }
 
     #[cold]
-    fn wait_long(&mut self, deadline: Option<Instant>) {
+    fn wait_long(
+        &mut self,
+        deadline: Option<Instant>,
+        mut ready: impl FnMut(&mut ReadState, &Sequencer) -> Option<()>,
+    ) {
         let Self {
             sequencer, state, ..
         } = self;
         bump(&state.place.stats.waits, 1);
-        let ready = || state.is_ready(sequencer);
         // None: the deadline has passed, which the caller finds by looking.
         let _: Option<()> = sequencer
             .data
-            .block_until(sequencer.strategy, deadline, ready);
+            .block_until(sequencer.strategy, deadline, || ready(state, sequencer));
     }
 
     /// As [`wait`](Self::wait), as a task. Cancel-safe: nothing is taken.
-    pub(crate) async fn wait_async(&mut self) {
+    pub(crate) async fn wait_async(
+        &mut self,
+        mut ready: impl FnMut(&mut ReadState, &Sequencer) -> Option<()>,
+    ) {
         self.as_task();
         let Self {
             sequencer, state, ..
         } = self;
-        if state.is_ready(sequencer).is_some() {
+        if ready(state, sequencer).is_some() {
             return;
         }
         bump(&state.place.stats.waits, 1);
         let mut waiter = pin!(sequencer.data.waiter());
-        poll_fn(|cx| waiter.as_mut().poll_until(cx, || state.is_ready(sequencer))).await;
+        poll_fn(|cx| waiter.as_mut().poll_until(cx, || ready(state, sequencer))).await;
     }
 
     /// Rows published and not read.

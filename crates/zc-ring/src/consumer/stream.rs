@@ -61,7 +61,7 @@ impl<T: Clone> Stream for Consumer<T> {
                 Poll::Evicted => Some(Err(RecvError::Evicted)),
                 Poll::Closed => None,
                 // Ready a moment ago, and nobody else reads here: look again.
-                Poll::Empty => continue,
+                Poll::Empty | Poll::Event(_) => continue,
             };
             if let (Some(Err(RecvError::Evicted)), Some(waiter)) = (&item, &mut this.waiter) {
                 waiter.has_ended = true;

@@ -87,14 +87,16 @@ impl<'a> RowBatch<'a> {
     /// One column of all the rows.
     ///
     /// # Errors
-    /// [`RowError::ForeignHandle`].
+    /// [`RowError::ForeignHandle`]; [`RowError::StaleSchema`] for a handle of an earlier schema.
     #[inline]
     pub fn try_column<T: ColumnData + ?Sized>(
         &self,
         column: ColumnHandle<T>,
     ) -> Result<Column<'_, T>, RowError> {
         let schema = &self.rows.store.schema;
-        let index = schema.resolve(column).ok_or(RowError::ForeignHandle)?;
+        let index = schema
+            .resolve(column)
+            .ok_or_else(|| self.rows.store.foreign(column))?;
         Ok(Column::new(self.rows, schema.field(index)))
     }
 

@@ -28,6 +28,12 @@ pub(crate) struct RowCopies {
 }
 
 impl RowCopies {
+    /// Forgets the rows: those that come are of another generation.
+    pub(crate) fn clear(&mut self) {
+        self.len = 0;
+        self.sound = 0;
+    }
+
     /// How many whole rows are here from `sequence` on.
     pub(crate) fn held(&self, sequence: u64) -> usize {
         let index = sequence.wrapping_sub(self.at);

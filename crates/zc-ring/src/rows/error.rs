@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use super::schema::ColumnType;
+use crate::error::BuildError;
 
 /// A schema could not be built, or does not have the column asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -96,6 +97,9 @@ pub enum RowError {
     /// The handle was made from a schema that is not the ring's.
     #[error("the column handle was made from another schema")]
     ForeignHandle,
+    /// The handle was made from a schema that the ring had before it was changed.
+    #[error("the ring's schema has changed since the column handle was made")]
+    StaleSchema,
     /// A text longer than its column takes.
     #[error("column `{column}` takes texts of at most {max} bytes, not {len}")]
     TooLong {
@@ -124,6 +128,21 @@ pub enum RowError {
     },
 }
 
+/// A ring's schema or capacity could not be changed. Everything is as it was.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ChangeError {
+    /// The new capacity cannot be, or there was no memory for the rows.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// Too many generations of rows are still being read.
+    #[error(
+        "{} generations of rows live already: a consumer has not read what came before that many changes",
+        super::MAX_GENERATIONS
+    )]
+    TooManyGenerations,
+}
+
 /// A row was not published. Nothing of it is visible to anyone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -131,6 +150,21 @@ pub enum PushError<E> {
     /// The closure refused.
     #[error("the row was refused: {0}")]
     Rejected(E),
+    /// The closure failed with a handle of a schema that the ring had before it was changed: make
+    /// new ones.
+    #[error("the ring's schema has changed since the column handles were made")]
+    StaleSchema,
+    /// More rows at once than the ring has room for.
+    #[error("a batch of {rows} rows cannot fit into a ring of {capacity}")]
+    BatchTooLarge {
+        /// Rows in the batch.
+        rows: usize,
+        /// Rows the ring has room for.
+        capacity: usize,
+    },
+    /// There was no memory for rows to be set in beside the ring, as several producers do.
+    #[error("no memory for the rows")]
+    NoMemory,
     /// A column was not set.
     #[error("the row is not complete: column number {column} was not set")]
     Incomplete {

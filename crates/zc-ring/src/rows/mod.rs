@@ -9,12 +9,16 @@ mod consumer;
 mod copies;
 mod error;
 mod fixed;
+mod generation;
+mod multi;
 mod producer;
+mod pusher;
 mod ring;
 mod row;
 mod schema;
 mod store;
 mod strings;
+mod switch;
 mod value;
 mod words;
 
@@ -22,14 +26,16 @@ pub use batch::RowBatch;
 pub(crate) use batch::Rows;
 pub use column::{Column, ColumnIter};
 pub use consumer::RowConsumer;
-pub use error::{PushError, RowError, SchemaError};
+pub use error::{ChangeError, PushError, RowError, SchemaError};
 pub use fixed::FixedBytes;
+pub use multi::RowMultiProducer;
 pub use producer::RowProducer;
 pub use ring::{RowRing, RowRingBuilder};
 pub use row::RowMut;
 pub use schema::{ColumnDef, ColumnHandle, ColumnType, DeltaWidth, Schema, SchemaBuilder};
 pub(crate) use store::BLOCK_ROWS;
 pub use strings::Strings;
+pub use switch::MAX_GENERATIONS;
 pub use value::{ColumnData, Kind, Raw, RawColumn, Scalar};
 
 /// The most columns a schema may have.

@@ -6,46 +6,45 @@ use std::time::Duration;
 use zc_core::sync::Arc;
 
 use super::error::PushError;
+use super::pusher::{Pusher, Wait};
 use super::row::RowMut;
 use super::schema::Schema;
-use super::store::RowStore;
+use super::switch::Switch;
 use crate::consumer::deadline;
 use crate::error::ProducerError;
-use crate::sequencer::{Sequencer, Writer};
 
 /// The one producer of a [`RowRing`](super::RowRing).
 ///
 /// A row is set in place, without a copy, and published when the closure returns `Ok` with every
-/// column set. If the closure refuses, leaves a column out, or panics, nothing is published and
-/// the next call sets the same row.
+/// column set that is not nullable. If the closure refuses, leaves such a column out, or panics,
+/// nothing is published and the next call sets the same row.
+///
+/// When the ring's schema has been changed, handles of the earlier one give
+/// [`PushError::StaleSchema`]; make new ones from [`schema`](Self::schema).
 pub struct RowProducer {
-    writer: Writer,
-    store: Arc<RowStore>,
+    pusher: Pusher,
 }
 
 impl RowProducer {
-    pub(crate) fn new(
-        sequencer: &Arc<Sequencer>,
-        store: &Arc<RowStore>,
-    ) -> Result<Self, ProducerError> {
+    pub(crate) fn new(switch: &Arc<Switch>) -> Result<Self, ProducerError> {
         Ok(Self {
-            writer: Writer::new(sequencer)?,
-            store: Arc::clone(store),
+            pusher: Pusher::new(switch)?,
         })
     }
 
     /// Publishes a row, waiting for room as long as it takes; returns its sequence.
     ///
+    /// Do not call it on the thread that is to make room.
+    ///
     /// # Errors
-    /// [`PushError::Rejected`] with the closure's own error, [`PushError::Incomplete`].
+    /// [`PushError::Rejected`] with the closure's own error, [`PushError::StaleSchema`] instead where
+    /// it failed with a handle of an earlier schema, [`PushError::Incomplete`].
     #[inline]
     pub fn push<E>(
         &mut self,
         set: impl FnOnce(&mut RowMut<'_>) -> Result<(), E>,
     ) -> Result<u64, PushError<E>> {
-        // Without a deadline this gives up never.
-        self.writer.reserve(1, None);
-        self.set(set)
+        self.push_one(Wait::Until(None), set)
     }
 
     /// As [`push`](Self::push), if there is room now.
@@ -57,10 +56,7 @@ impl RowProducer {
         &mut self,
         set: impl FnOnce(&mut RowMut<'_>) -> Result<(), E>,
     ) -> Result<u64, PushError<E>> {
-        if !self.writer.try_reserve(1) {
-            return Err(PushError::Full);
-        }
-        self.set(set)
+        self.push_one(Wait::No, set)
     }
 
     /// As [`push`](Self::push), waiting for at most `timeout`.
@@ -72,10 +68,7 @@ impl RowProducer {
         timeout: Duration,
         set: impl FnOnce(&mut RowMut<'_>) -> Result<(), E>,
     ) -> Result<u64, PushError<E>> {
-        if !self.writer.try_reserve(1) && !self.writer.reserve(1, deadline(timeout)) {
-            return Err(PushError::TimedOut);
-        }
-        self.set(set)
+        self.push_one(Wait::Until(deadline(timeout)), set)
     }
 
     /// As [`push`](Self::push), as a task of any executor.
@@ -88,36 +81,70 @@ impl RowProducer {
         &mut self,
         set: impl FnOnce(&mut RowMut<'_>) -> Result<(), E>,
     ) -> Result<u64, PushError<E>> {
-        self.writer.reserve_async(1).await;
-        self.set(set)
+        let mut set = once(set);
+        self.pusher.push_async(1, |_, row| set(row)).await
+    }
+
+    /// Publishes `rows` rows at once, waiting for room for all of them; returns the sequence of the
+    /// first. `set` is called for each row in order, with its number from 0. Consumers see all of
+    /// them or none. With `rows == 0` nothing is published.
+    ///
+    /// # Errors
+    /// As for [`push`](Self::push), of the first row that fails; [`PushError::BatchTooLarge`] if the
+    /// ring has no room for so many, ever.
+    pub fn push_batch<E>(
+        &mut self,
+        rows: usize,
+        set: impl FnMut(usize, &mut RowMut<'_>) -> Result<(), E>,
+    ) -> Result<u64, PushError<E>> {
+        self.pusher.push(rows, Wait::Until(None), set)
+    }
+
+    /// As [`push_batch`](Self::push_batch), if there is room now.
+    ///
+    /// # Errors
+    /// Also [`PushError::Full`]; `set` has not been called then.
+    pub fn try_push_batch<E>(
+        &mut self,
+        rows: usize,
+        set: impl FnMut(usize, &mut RowMut<'_>) -> Result<(), E>,
+    ) -> Result<u64, PushError<E>> {
+        self.pusher.push(rows, Wait::No, set)
     }
 
     /// The sequence the next row will get.
     #[must_use]
     pub fn sequence(&self) -> u64 {
-        self.writer.next()
+        self.pusher.sequence()
     }
 
-    /// The columns of a row.
+    /// The columns of the next row. Takes a lock, for a moment.
     #[must_use]
-    pub fn schema(&self) -> &Schema {
-        &self.store.schema
+    pub fn schema(&self) -> Schema {
+        self.pusher.switch().schema()
     }
 
-    /// Sets and publishes one reserved row.
     #[inline]
-    fn set<E>(
+    fn push_one<E>(
         &mut self,
+        wait: Wait,
         set: impl FnOnce(&mut RowMut<'_>) -> Result<(), E>,
     ) -> Result<u64, PushError<E>> {
-        let sequence = self.writer.next();
-        self.writer.begin(1);
-        let mut row = RowMut::new(&self.store, sequence);
-        set(&mut row).map_err(PushError::Rejected)?;
-        row.complete()
-            .map_err(|column| PushError::Incomplete { column })?;
-        self.writer.publish(1);
-        Ok(sequence)
+        let mut set = once(set);
+        self.pusher.push(1, wait, |_, row| set(row))
+    }
+}
+
+/// A closure that is called at most once, for a push of one row, in the guise of one that may be
+/// called again.
+#[inline(always)]
+pub(super) fn once<E>(
+    set: impl FnOnce(&mut RowMut<'_>) -> Result<(), E>,
+) -> impl FnMut(&mut RowMut<'_>) -> Result<(), E> {
+    let mut set = Some(set);
+    move |row| match set.take() {
+        Some(set) => set(row),
+        None => Ok(()),
     }
 }
 

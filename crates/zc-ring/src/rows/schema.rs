@@ -105,6 +105,10 @@ impl Schema {
         })
     }
 
+    pub(crate) fn fingerprint(&self) -> u64 {
+        self.0.fingerprint
+    }
+
     #[inline]
     pub(crate) fn has_nullable(&self) -> bool {
         self.0.required.count_ones() as usize != self.0.columns.len()
@@ -112,6 +116,7 @@ impl Schema {
 
     /// The columns, in order.
     #[must_use]
+    #[inline]
     pub fn columns(&self) -> &[ColumnDef] {
         &self.0.columns
     }
@@ -123,29 +128,35 @@ impl Schema {
     }
 
     /// Words of one row in the ring.
+    #[inline]
     pub(crate) fn words(&self) -> usize {
         self.0.layout.bytes / 8
     }
 
     /// How many delta columns there are.
+    #[inline]
     pub(crate) fn deltas(&self) -> usize {
         self.0.layout.deltas
     }
 
+    #[inline]
     pub(crate) fn field(&self, index: usize) -> Field {
         self.0.layout.fields[index]
     }
 
+    #[inline]
     pub(crate) fn fields(&self) -> &[Field] {
         &self.0.layout.fields
     }
 
     /// How many text columns there are.
+    #[inline]
     pub(crate) fn texts(&self) -> usize {
         self.0.layout.texts
     }
 
     /// Words of a slot's stretch of the arena.
+    #[inline]
     pub(crate) fn arena_words(&self) -> usize {
         self.0.layout.arena_words
     }
@@ -218,7 +229,7 @@ impl<T: ?Sized> fmt::Debug for ColumnHandle<T> {
 
 impl PartialEq for Schema {
     fn eq(&self, other: &Self) -> bool {
-        self.0.columns == other.0.columns
+        std::ptr::eq(&*self.0, &*other.0) || self.0.columns == other.0.columns
     }
 }
 

@@ -26,9 +26,12 @@
 //!   to a row that is not published yet: readers of published rows read the same with the old value
 //!   and the new.
 
-use zc_core::sync::Arc;
+use crossbeam_utils::CachePadded;
+use zc_core::sync::atomic::{AtomicU64, Ordering};
 
-use super::schema::{Field, INLINE_BYTES, NullBit, Schema};
+use super::error::RowError;
+use super::schema::{ColumnHandle, Field, INLINE_BYTES, NullBit, Schema};
+use super::value::Kind;
 use super::words::Words;
 use crate::error::BuildError;
 
@@ -42,8 +45,14 @@ const NO_BASE: u64 = 2 * BLOCK_ROWS;
 #[derive(Debug)]
 pub(crate) struct RowStore {
     pub(crate) schema: Schema,
+    /// The fingerprints of the schemas that the ring had before.
+    pub(crate) former: Vec<u64>,
     capacity: usize,
+    /// The first sequence that lies here.
     initial: u64,
+    /// The end of the range that may be in the course of being overwritten by a writer who knows of
+    /// readers that copy.
+    claim: CachePadded<AtomicU64>,
     rows: Words,
     /// `base` and `wide_from` of each delta column of each block.
     heads: Words,
@@ -58,35 +67,75 @@ impl RowStore {
     pub(crate) fn new(
         schema: Schema,
         capacity: usize,
-        initial: u64,
-    ) -> Result<Arc<Self>, BuildError> {
-        Self::within(schema, capacity, initial, |len| Ok(Words::new(len)?))
+        former: Vec<u64>,
+    ) -> Result<Self, BuildError> {
+        let mut store = Self::within(schema, capacity, 0, |len| Ok(Words::new(len)?))?;
+        store.former = former;
+        Ok(store)
     }
 
-    /// As [`new`](Self::new), in memory that `allocate` gives out, so many words at a time. It is
-    /// asked for the same lengths in the same order whenever schema and capacity are the same.
+    /// As [`new`](Self::new), with `initial` for its first row, in memory that `allocate` gives out, so
+    /// many words at a time. It is asked for the same lengths in the same order whenever schema and
+    /// capacity are the same.
     pub(crate) fn within(
         schema: Schema,
         capacity: usize,
         initial: u64,
         mut allocate: impl FnMut(usize) -> Result<Words, BuildError>,
-    ) -> Result<Arc<Self>, BuildError> {
+    ) -> Result<Self, BuildError> {
         let blocks = (capacity / BLOCK_ROWS as usize + 1)
             .next_power_of_two()
             .max(2);
         let mut words = |a: usize, b: usize| {
             allocate(a.checked_mul(b).ok_or(BuildError::Capacity { capacity })?)
         };
-        Ok(Arc::new(Self {
+        Ok(Self {
+            former: Vec::new(),
             capacity,
             initial,
+            claim: CachePadded::new(AtomicU64::new(initial)),
             rows: words(capacity, schema.words())?,
             heads: words(blocks, schema.deltas() * 2)?,
             blocks,
             wide: words(capacity, schema.deltas())?,
             arena: words(capacity, schema.arena_words())?,
             schema,
-        }))
+        })
+    }
+
+    /// The first row that lies here will be `sequence`.
+    pub(crate) fn begin_at(&mut self, sequence: u64) {
+        self.initial = sequence;
+        self.claim = CachePadded::new(AtomicU64::new(sequence));
+    }
+
+    /// How many rows there is room for.
+    #[inline]
+    pub(crate) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// Announces that rows before `end` are about to be overwritten.
+    #[inline]
+    pub(crate) fn announce(&self, end: u64) {
+        self.claim.store(end, Ordering::Relaxed);
+    }
+
+    /// How many rows from `first` on may have been overwritten. For those who have copied words of
+    /// them: if a word was newer, its announcement is visible (edge `ring.word`).
+    pub(crate) fn overwritten(&self, first: u64) -> u64 {
+        // Signed: the announcement stands still, possibly behind `first`, while nobody copies.
+        let ahead = self.claim.load(Ordering::Relaxed).wrapping_sub(first) as i64;
+        (ahead - self.capacity as i64).max(0) as u64
+    }
+
+    /// What is wrong with a handle that is not one of this schema.
+    pub(crate) fn foreign<T: ?Sized>(&self, column: ColumnHandle<T>) -> RowError {
+        if self.former.contains(&column.fingerprint) {
+            RowError::StaleSchema
+        } else {
+            RowError::ForeignHandle
+        }
     }
 
     #[inline]
@@ -211,6 +260,7 @@ impl RowStore {
     }
 
     /// The distance of `logical` from its block's base, or none where the block is wide here.
+    #[inline]
     fn distance(&self, sequence: u64, field: Field, delta: usize, logical: u64) -> Option<u64> {
         let head = self.head(sequence, delta);
         let row = sequence % BLOCK_ROWS;
@@ -259,6 +309,27 @@ impl RowStore {
         }
         if self.heads.load(head + 1) != NO_BASE {
             self.set_number(sequence, field, self.heads.load(head));
+        }
+    }
+
+    /// Sets every column of one row (D1) to what it is in row `other` of `from`, which has the same
+    /// schema and does not change.
+    pub(crate) fn copy_row(&self, sequence: u64, from: &Self, other: u64) {
+        for field in self.schema.fields() {
+            // SAFETY: the caller's promise: the row of `from` does not change.
+            let bytes = || unsafe { from.value_bytes(other, *field) };
+            match field.kind {
+                Kind::Number => self.set_number(sequence, *field, from.number(other, *field)),
+                Kind::Bytes if field.text.is_some() => self.set_text(sequence, *field, bytes()),
+                Kind::Bytes => self.set_bytes(sequence, *field, bytes()),
+            }
+            if let Some(null) = field.null {
+                let is_null = from.is_null(other, null);
+                if is_null && field.kind == Kind::Number {
+                    self.clear_number(sequence, *field);
+                }
+                self.mark_null(sequence, null, is_null);
+            }
         }
     }
 

@@ -82,7 +82,7 @@ macro_rules! scalars {
             const KIND: Kind = Kind::Number;
             #[inline]
             fn fits(column: ColumnType) -> bool {
-                column == ColumnType::$variant
+                matches!(column, ColumnType::$variant)
             }
             #[inline]
             fn into_raw<'a>(value: Self::Value<'a>) -> Raw<'a> {

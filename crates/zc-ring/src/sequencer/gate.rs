@@ -22,6 +22,12 @@
 //! * **G4** A licence says `shared` if any listed place reads by validated copies. With G3: a row
 //!   such a reader may look at is only ever overwritten by a writer that knows of it.
 //!
+//! # Generations
+//!
+//! Where rows may move to new memory ([`RowRing::resize`](crate::RowRing::resize)), all this is about
+//! the newest: `from` is its first sequence, and no writer ever writes to rows before it again. So a
+//! place that has not come that far holds the producer back only as if it stood at `from`.
+//!
 //! The lock is held for a few loads and stores; no user code runs under it. Licences are given out
 //! in steps of at most a 64th of the ring (one row in small rings), so that a consumer that
 //! starts at the oldest row finds nearly all of the ring (all of it up to 64 rows).
@@ -41,14 +47,15 @@ use crate::error::{JoinError, ProducerError};
 /// The listed consumers and the last licence, under one lock.
 #[derive(Debug)]
 pub(crate) struct Gate {
-    capacity: u64,
-    initial: u64,
-    step: u64,
     state: Mutex<State>,
 }
 
 #[derive(Debug)]
 struct State {
+    /// Slots of the newest generation.
+    capacity: u64,
+    /// First sequence of the newest generation.
+    from: u64,
     places: Vec<Listed>,
     next_id: u64,
     /// See G1.
@@ -67,6 +74,8 @@ struct Listed {
     tenant: u64,
     /// When that thread ended.
     orphaned: Option<Instant>,
+    /// Whether it was revoked and rows it had not read were overwritten in an earlier generation.
+    has_lost: bool,
 }
 
 /// Who holds the producing side.
@@ -93,10 +102,9 @@ pub(crate) enum Licence {
 impl Gate {
     pub(crate) fn new(capacity: u64, initial: u64) -> Self {
         Self {
-            capacity,
-            initial,
-            step: (capacity / 64).max(1),
             state: Mutex::new(State {
+                capacity,
+                from: initial,
                 places: Vec::new(),
                 next_id: 0,
                 licence: initial,
@@ -110,11 +118,11 @@ impl Gate {
     /// been waiting for it for `blocked`.
     pub(crate) fn ask(&self, next: u64, n: u64, blocked: Duration) -> Licence {
         let mut state = self.state.lock();
-        if state.bound.wrapping_sub(next) < n || state.bound.wrapping_sub(next) > self.capacity {
-            let mut free = self.free(&state.places, next);
+        if state.bound.wrapping_sub(next) < n || state.bound.wrapping_sub(next) > state.capacity {
+            let mut free = state.free(next);
             if free < n {
-                let evict_in = self.evict(&state.places, next, n, blocked);
-                free = self.free(&state.places, next);
+                let evict_in = state.evict(next, n, blocked);
+                free = state.free(next);
                 if free < n {
                     return Licence::Full { evict_in };
                 }
@@ -122,44 +130,11 @@ impl Gate {
             state.bound = next.wrapping_add(free);
         }
         let free = state.bound.wrapping_sub(next);
-        state.licence = next.wrapping_add(free.min(n.max(self.step)));
+        state.licence = next.wrapping_add(free.min(n.max(state.step())));
         Licence::Granted {
             until: state.licence,
             shared: state.places.iter().any(|listed| listed.place.copies()),
         }
-    }
-
-    /// Rows that the slowest gating place leaves free in front of `next`.
-    fn free(&self, places: &[Listed], next: u64) -> u64 {
-        let gating = places.iter().filter(|listed| listed.place.gates());
-        let lag = gating.map(|listed| lag(&listed.place, next)).max();
-        self.capacity - lag.unwrap_or(0).min(self.capacity)
-    }
-
-    /// Evicts those in the way of `n` rows whose policy says so, and revokes those whose thread has
-    /// ended; the time until the next is due.
-    fn evict(&self, places: &[Listed], next: u64, n: u64, blocked: Duration) -> Option<Duration> {
-        let mut soonest = None;
-        for listed in places.iter().filter(|listed| listed.place.gates()) {
-            let place = &listed.place;
-            let lag = lag(place, next);
-            if self.capacity - lag.min(self.capacity) >= n {
-                continue;
-            }
-            let due = match place.policy {
-                OnLag::Evict { rows, after } if lag >= rows => after.checked_sub(blocked),
-                OnLag::Block if listed.is_leaked() => GRACE.checked_sub(listed.age()),
-                _ => continue,
-            };
-            match due {
-                Some(left) if !left.is_zero() => {
-                    soonest = Some(soonest.map_or(left, |s: Duration| s.min(left)));
-                }
-                _ if matches!(place.policy, OnLag::Block) => place.revoke(),
-                _ => place.evict(),
-            }
-        }
-        soonest
     }
 
     /// Lists a new place. `head` is read under the lock, so that it is at least what any earlier
@@ -171,7 +146,7 @@ impl Gate {
     ) -> Result<Arc<Place>, JoinError> {
         let mut state = self.state.lock();
         let head = head();
-        let start = self.start(options.from, head, state.licence)?;
+        let start = state.start(options.from, head)?;
         let find = |id: &ConsumerId| {
             let mut listed = state.places.iter().map(|listed| &listed.place);
             listed.find(|place| place.id == *id).cloned()
@@ -192,32 +167,11 @@ impl Gate {
             place: Arc::clone(&place),
             tenant: 0,
             orphaned: None,
+            has_lost: false,
         });
         // The bound knew nothing of this place; the licence already given out is G3's business.
         state.bound = state.licence;
         Ok(place)
-    }
-
-    /// The first row for a place that wants to start at `from` (G3).
-    fn start(&self, from: Start, head: u64, licence: u64) -> Result<u64, JoinError> {
-        let published = head.wrapping_sub(self.initial);
-        let licensed = if seeded("ring.join_licence") {
-            0
-        } else {
-            licence.wrapping_sub(head)
-        };
-        let kept = published.min(self.capacity - licensed);
-        let oldest = head.wrapping_sub(kept);
-        match from {
-            Start::Tail => Ok(head),
-            Start::Oldest => Ok(oldest),
-            Start::Sequence(n) if n.wrapping_sub(oldest) <= kept => Ok(n),
-            Start::Sequence(requested) => Err(JoinError::SequenceOutOfRange {
-                requested,
-                oldest,
-                head,
-            }),
-        }
     }
 
     /// Takes a place off the list.
@@ -231,7 +185,7 @@ impl Gate {
     /// and rows it had not read are overwritten, or may be soon.
     pub(crate) fn settle_in(&self, place: &Place, tenant: u64) -> bool {
         let mut state = self.state.lock();
-        let (licence, capacity) = (state.licence, self.capacity);
+        let (licence, capacity, from) = (state.licence, state.capacity, state.from);
         let Some(listed) = state.listed(place) else {
             return true;
         };
@@ -240,7 +194,9 @@ impl Gate {
         if !listed.place.is_revoked() {
             return true;
         }
-        if licence.wrapping_sub(place.cursor()) > capacity {
+        // Rows before this generation are not overwritten any more.
+        let written = licence.wrapping_sub(from);
+        if listed.has_lost || lag(place, licence).min(written) > capacity {
             place.evict();
             return false;
         }
@@ -285,6 +241,22 @@ impl Gate {
         state.producer = None;
         state.licence = touched;
         state.bound = touched;
+    }
+
+    /// From `from` on, rows lie in `capacity` slots of new memory. Nobody is writing, and `from` is the
+    /// head: what is left of the licence is given back.
+    pub(crate) fn begin_generation(&self, from: u64, capacity: u64) {
+        let mut state = self.state.lock();
+        let state = &mut *state;
+        for listed in &mut state.places {
+            let written = state.licence.wrapping_sub(state.from);
+            let lost = lag(&listed.place, state.licence).min(written) > state.capacity;
+            listed.has_lost |= listed.place.is_revoked() && lost;
+        }
+        state.from = from;
+        state.capacity = capacity;
+        state.licence = from;
+        state.bound = from;
     }
 
     /// Takes the producing side for several, or joins those who have it.
@@ -348,18 +320,15 @@ impl Gate {
         if (until.wrapping_sub(next) as i64) < n as i64 {
             // A slot is not claimed again before it is published (M2).
             let unpublished = next.wrapping_sub(head);
-            let free = |places: &[Listed]| {
-                let in_flight = self.capacity.saturating_sub(unpublished);
-                self.free(places, next).min(in_flight)
-            };
-            if free(&state.places) < n {
-                let evict_in = self.evict(&state.places, next, n, blocked);
-                if free(&state.places) < n {
+            let in_flight = state.capacity.saturating_sub(unpublished);
+            if state.free(next).min(in_flight) < n {
+                let evict_in = state.evict(next, n, blocked);
+                if state.free(next).min(in_flight) < n {
                     return Licence::Full { evict_in };
                 }
             }
-            let free = free(&state.places);
-            state.licence = next.wrapping_add(free.min(n.max(self.step)));
+            let free = state.free(next).min(in_flight);
+            state.licence = next.wrapping_add(free.min(n.max(state.step())));
             state.bound = state.licence;
         }
         // Also where nothing is added: the licence may be one that a single producer has left.
@@ -381,6 +350,72 @@ impl Gate {
 }
 
 impl State {
+    /// The first row for a place that wants to start at `from` (G3).
+    fn start(&self, from: Start, head: u64) -> Result<u64, JoinError> {
+        let published = head.wrapping_sub(self.from);
+        let licensed = if seeded("ring.join_licence") {
+            0
+        } else {
+            self.licence.wrapping_sub(head)
+        };
+        let kept = published.min(self.capacity - licensed);
+        let oldest = head.wrapping_sub(kept);
+        match from {
+            Start::Tail => Ok(head),
+            Start::Oldest => Ok(oldest),
+            Start::Sequence(n) if n.wrapping_sub(oldest) <= kept => Ok(n),
+            Start::Sequence(requested) => Err(JoinError::SequenceOutOfRange {
+                requested,
+                oldest,
+                head,
+            }),
+        }
+    }
+
+    /// Rows that the slowest gating place leaves free in front of `next`.
+    fn free(&self, next: u64) -> u64 {
+        let gating = self.places.iter().filter(|listed| listed.place.gates());
+        let held = gating.map(|listed| self.held(&listed.place, next)).max();
+        self.capacity - held.unwrap_or(0)
+    }
+
+    /// Slots that `place` holds: rows of this generation that it has not read.
+    fn held(&self, place: &Place, next: u64) -> u64 {
+        let written = next.wrapping_sub(self.from);
+        lag(place, next).min(written).min(self.capacity)
+    }
+
+    /// How many rows a licence is given out for at a time.
+    fn step(&self) -> u64 {
+        (self.capacity / 64).max(1)
+    }
+
+    /// Evicts those in the way of `n` rows whose policy says so, and revokes those whose thread has
+    /// ended; the time until the next is due.
+    fn evict(&self, next: u64, n: u64, blocked: Duration) -> Option<Duration> {
+        let mut soonest = None;
+        for listed in self.places.iter().filter(|listed| listed.place.gates()) {
+            let place = &listed.place;
+            let lag = lag(place, next);
+            if self.capacity - self.held(place, next) >= n {
+                continue;
+            }
+            let due = match place.policy {
+                OnLag::Evict { rows, after } if lag >= rows => after.checked_sub(blocked),
+                OnLag::Block if listed.is_leaked() => GRACE.checked_sub(listed.age()),
+                _ => continue,
+            };
+            match due {
+                Some(left) if !left.is_zero() => {
+                    soonest = Some(soonest.map_or(left, |s: Duration| s.min(left)));
+                }
+                _ if matches!(place.policy, OnLag::Block) => place.revoke(),
+                _ => place.evict(),
+            }
+        }
+        soonest
+    }
+
     fn listed(&mut self, place: &Place) -> Option<&mut Listed> {
         self.places
             .iter_mut()

@@ -78,9 +78,7 @@ impl Sequencer {
         initial: u64,
         strategy: WaitStrategy,
     ) -> Result<Arc<Self>, BuildError> {
-        if !capacity.is_power_of_two() || capacity > 1 << (usize::BITS - 2) {
-            return Err(BuildError::Capacity { capacity });
-        }
+        Self::check_capacity(capacity)?;
         Ok(Arc::new(Self {
             capacity,
             initial,
@@ -96,6 +94,14 @@ impl Sequencer {
             others: Mutex::new(Vec::new()),
             voids: Voids::new(capacity as u64, initial),
         }))
+    }
+
+    /// Whether there can be a ring of so many rows.
+    pub(crate) fn check_capacity(capacity: usize) -> Result<(), BuildError> {
+        if !capacity.is_power_of_two() || capacity > 1 << (usize::BITS - 2) {
+            return Err(BuildError::Capacity { capacity });
+        }
+        Ok(())
     }
 
     /// The next sequence to be published.

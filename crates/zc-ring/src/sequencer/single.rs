@@ -28,7 +28,8 @@ use crate::error::ProducerError;
 #[derive(Debug)]
 pub(crate) struct Writer {
     pub(crate) sequencer: Arc<Sequencer>,
-    _source: Source,
+    /// There until the drop.
+    source: Option<Source>,
     state: State,
 }
 
@@ -51,7 +52,7 @@ impl Writer {
         let next = sequencer.head();
         Ok(Self {
             sequencer: Arc::clone(sequencer),
-            _source: Source::new(sequencer),
+            source: Some(Source::new(sequencer)),
             state: State {
                 next,
                 licence: next,
@@ -69,6 +70,17 @@ impl Writer {
         self.state.next
     }
 
+    /// When one of those in the way is due for eviction, as of the last look.
+    pub(crate) fn evict_at(&self) -> Option<Instant> {
+        self.state.evict_at
+    }
+
+    /// Frees the producing side at once, and closes the ring, if this was the last source of rows, when
+    /// what is returned is dropped.
+    pub(crate) fn into_source(mut self) -> Option<Source> {
+        self.source.take()
+    }
+
     /// Whether rows must be written atomically: a validated copier may be looking (W2).
     #[inline]
     pub(crate) fn shared(&self) -> bool {
@@ -84,11 +96,23 @@ impl Writer {
     /// Reserves `n` rows, waiting for them until `deadline`.
     #[inline]
     pub(crate) fn reserve(&mut self, n: usize, deadline: Option<Instant>) -> bool {
-        self.try_reserve(n) || self.wait(n as u64, deadline)
+        self.reserve_unless(n, deadline, || false)
+    }
+
+    /// As [`reserve`](Self::reserve), giving up as well when `stop` says so; whoever makes it say so
+    /// wakes `space` afterwards.
+    #[inline]
+    pub(crate) fn reserve_unless(
+        &mut self,
+        n: usize,
+        deadline: Option<Instant>,
+        stop: impl Fn() -> bool,
+    ) -> bool {
+        self.try_reserve(n) || self.wait(n as u64, deadline, stop)
     }
 
     #[cold]
-    fn wait(&mut self, n: u64, deadline: Option<Instant>) -> bool {
+    fn wait(&mut self, n: u64, deadline: Option<Instant>, stop: impl Fn() -> bool) -> bool {
         let Self {
             sequencer, state, ..
         } = self;
@@ -100,6 +124,9 @@ impl Writer {
                 if state.try_reserve(sequencer, n) {
                     return Some(true);
                 }
+                if stop() {
+                    return Some(false);
+                }
                 // An eviction has come into sight: wait for that instead.
                 let is_sooner = |at| until.is_none_or(|until| at < until);
                 state.evict_at.is_some_and(is_sooner).then_some(false)
@@ -110,7 +137,7 @@ impl Writer {
             if found == Some(true) {
                 break true;
             }
-            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            if stop() || deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 break false;
             }
         };
@@ -120,6 +147,12 @@ impl Writer {
 
     /// Reserves `n` rows as a task. Cancel-safe: nothing is reserved until it is ready.
     pub(crate) async fn reserve_async(&mut self, n: usize) {
+        self.reserve_async_unless(n, || false).await;
+    }
+
+    /// As [`reserve_async`](Self::reserve_async), giving up when `stop` says so; whoever makes it say so
+    /// wakes `space` afterwards.
+    pub(crate) async fn reserve_async_unless(&mut self, n: usize, stop: impl Fn() -> bool) {
         let Self {
             sequencer, state, ..
         } = self;
@@ -131,9 +164,9 @@ impl Writer {
         let started = Instant::now();
         let mut waiter = pin!(sequencer.space.waiter());
         poll_fn(|cx| {
-            let poll = waiter
-                .as_mut()
-                .poll_until(cx, || state.try_reserve(sequencer, n).then_some(()));
+            let poll = waiter.as_mut().poll_until(cx, || {
+                (state.try_reserve(sequencer, n) || stop()).then_some(())
+            });
             if poll.is_pending() && state.evict_at.is_some() {
                 // No timer is ours to set. An eviction is due soon: look again until it is.
                 cx.waker().wake_by_ref();
@@ -142,6 +175,13 @@ impl Writer {
         })
         .await;
         bump(&sequencer.stats.blocked_nanos, nanos(started.elapsed()));
+    }
+
+    /// Rows go to new memory from here on: what was reserved or begun in the old counts for nothing.
+    pub(crate) fn begin_generation(&mut self) {
+        let next = self.state.next;
+        self.state.licence = next;
+        self.state.begun = next;
     }
 
     /// Announces that the slots of the next `n` rows, which are reserved, will be written to.
@@ -158,7 +198,7 @@ impl Writer {
     #[inline]
     pub(crate) fn publish(&mut self, n: usize) {
         let next = self.state.next.wrapping_add(n as u64);
-        debug_assert!(self.state.licence.wrapping_sub(next) <= self.sequencer.capacity as u64);
+        debug_assert!(self.state.licence.wrapping_sub(next) as i64 >= 0);
         self.state.next = next;
         self.sequencer.stats.published(n as u64);
         self.sequencer.store_head(next);
@@ -168,7 +208,7 @@ impl Writer {
 impl Drop for Writer {
     fn drop(&mut self) {
         let State { next, begun, .. } = self.state;
-        let is_torn = begun.wrapping_sub(next) <= self.sequencer.capacity as u64;
+        let is_torn = begun.wrapping_sub(next) as i64 > 0;
         self.sequencer
             .gate
             .release_producer(if is_torn { begun } else { next });
@@ -178,7 +218,6 @@ impl Drop for Writer {
 impl State {
     #[inline]
     fn try_reserve(&mut self, sequencer: &Sequencer, n: u64) -> bool {
-        debug_assert!(n <= sequencer.capacity as u64);
         self.licence.wrapping_sub(self.next) >= n || self.renew(sequencer, n)
     }
 

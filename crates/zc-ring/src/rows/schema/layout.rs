@@ -18,6 +18,7 @@
 
 use super::types::{ColumnDef, ColumnType};
 use crate::rows::error::SchemaError;
+use crate::rows::value::Kind;
 use crate::rows::{MAX_COLUMNS, MAX_NAME_BYTES, MAX_ROW_BYTES};
 
 /// Bytes of a text's view.
@@ -31,6 +32,7 @@ pub(crate) const INLINE_BYTES: usize = 12;
 pub(crate) struct Field {
     /// Bytes from the start of the row.
     pub(crate) offset: usize,
+    pub(crate) kind: Kind,
     /// Bytes it takes there.
     pub(crate) width: usize,
     /// Its number among the delta columns, if it is one.
@@ -128,6 +130,7 @@ pub(super) fn lay_out(columns: &[ColumnDef]) -> Layout {
     numbers.sort_by_key(|&index| 8 - columns[index].stored().min(8));
     let empty = Field {
         offset: 0,
+        kind: Kind::Number,
         width: 0,
         delta: None,
         text: None,
@@ -162,6 +165,9 @@ impl Layout {
         let field = &mut self.fields[index];
         field.offset = self.bytes;
         field.width = column.stored();
+        if let ColumnType::FixedBytes(_) | ColumnType::Str { .. } = column.column_type {
+            field.kind = Kind::Bytes;
+        }
         self.bytes += field.width;
         if column.delta.is_some() {
             field.delta = Some(self.deltas);
