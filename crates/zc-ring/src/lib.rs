@@ -143,6 +143,8 @@ mod producer;
 mod ring;
 pub mod rows;
 mod sequencer;
+#[cfg(target_os = "linux")]
+pub mod shared;
 mod slots;
 
 pub use block::{Block, BlockError, Blocks};
@@ -156,5 +158,10 @@ pub use ring::{AnyRing, Ring, RingBuilder};
 pub use rows::{
     Column, ColumnDef, ColumnHandle, ColumnType, DeltaWidth, FixedBytes, PushError, RowBatch,
     RowConsumer, RowError, RowMut, RowProducer, RowRing, Schema, SchemaBuilder, SchemaError,
+};
+#[cfg(target_os = "linux")]
+pub use shared::{
+    SharedBatch, SharedConsumer, SharedError, SharedMonitor, SharedOptions, SharedProducer,
+    SharedRing,
 };
 pub use zc_core::wait::WaitStrategy;

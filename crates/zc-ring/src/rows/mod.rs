@@ -21,14 +21,16 @@ pub use batch::RowBatch;
 pub(crate) use batch::Rows;
 pub use column::{Column, ColumnIter};
 pub use consumer::RowConsumer;
+pub(crate) use copies::RowCopies;
 pub use error::{PushError, RowError, SchemaError};
 pub use fixed::FixedBytes;
 pub use producer::RowProducer;
 pub use ring::{RowRing, RowRingBuilder};
 pub use row::RowMut;
 pub use schema::{ColumnDef, ColumnHandle, ColumnType, DeltaWidth, Schema, SchemaBuilder};
-pub(crate) use store::BLOCK_ROWS;
+pub(crate) use store::{BLOCK_ROWS, RowStore};
 pub use value::{ColumnData, Raw, RawColumn, Scalar};
+pub(crate) use words::{Memory, Words};
 
 /// The most columns a schema may have.
 pub const MAX_COLUMNS: usize = 128;

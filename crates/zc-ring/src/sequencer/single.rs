@@ -161,6 +161,7 @@ impl Writer {
         debug_assert!(self.state.licence.wrapping_sub(next) <= self.sequencer.capacity as u64);
         self.state.next = next;
         self.sequencer.stats.published(n as u64);
+        self.sequencer.stamps.publish(next, n as u64);
         self.sequencer.store_head(next);
     }
 }
