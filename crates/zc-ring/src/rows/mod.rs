@@ -14,6 +14,7 @@ mod ring;
 mod row;
 mod schema;
 mod store;
+mod strings;
 mod value;
 mod words;
 
@@ -21,6 +22,7 @@ pub use batch::RowBatch;
 pub(crate) use batch::Rows;
 pub use column::{Column, ColumnIter};
 pub use consumer::RowConsumer;
+#[cfg(target_os = "linux")]
 pub(crate) use copies::RowCopies;
 pub use error::{PushError, RowError, SchemaError};
 pub use fixed::FixedBytes;
@@ -28,8 +30,12 @@ pub use producer::RowProducer;
 pub use ring::{RowRing, RowRingBuilder};
 pub use row::RowMut;
 pub use schema::{ColumnDef, ColumnHandle, ColumnType, DeltaWidth, Schema, SchemaBuilder};
-pub(crate) use store::{BLOCK_ROWS, RowStore};
-pub use value::{ColumnData, Raw, RawColumn, Scalar};
+pub(crate) use store::BLOCK_ROWS;
+#[cfg(target_os = "linux")]
+pub(crate) use store::RowStore;
+pub use strings::Strings;
+pub use value::{ColumnData, Kind, Raw, RawColumn, Scalar};
+#[cfg(target_os = "linux")]
 pub(crate) use words::{Memory, Words};
 
 /// The most columns a schema may have.

@@ -6,7 +6,7 @@ use std::fmt;
 
 use super::consumer::rows;
 use super::reader::Reader;
-use crate::block::{Block, BlockError};
+use crate::block::{Block, BlockError, Encoding};
 use crate::rows::{Column, ColumnData, ColumnHandle, RowCopies, RowError, Rows, Schema};
 
 /// Rows in a consumer's hands, to be read column by column.
@@ -97,7 +97,15 @@ impl<'a> SharedBatch<'a> {
     /// # Errors
     /// [`BlockError::TooManyRows`] for more than 1024 rows.
     pub fn to_block(&self) -> Result<Block, BlockError> {
-        Block::seal(self.rows())
+        self.to_block_with(Encoding::Smallest)
+    }
+
+    /// The same, with the columns coded as `encoding` says.
+    ///
+    /// # Errors
+    /// As for [`to_block`](Self::to_block).
+    pub fn to_block_with(&self, encoding: Encoding) -> Result<Block, BlockError> {
+        Block::seal(self.rows(), encoding)
     }
 
     /// Counts the first `rows` rows as read and hands the others back: the next poll begins with

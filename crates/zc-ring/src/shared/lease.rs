@@ -19,7 +19,7 @@
 //!   the lease that was looked at, or nothing.
 
 use zc_core::sync::atomic::{AtomicU64, Ordering};
-use zc_core::sync::{edge, seeded};
+use zc_core::sync::edge;
 
 use super::process::Process;
 
@@ -92,13 +92,7 @@ impl Lease {
     pub(crate) fn reap(word: &AtomicU64, is_dead: impl FnOnce(Process) -> bool) -> bool {
         let lease = Self::load(word);
         match lease.holder() {
-            Some(holder) if is_dead(holder) => {
-                if seeded("ring.reap_what_was_seen") {
-                    word.store(0, Ordering::Relaxed);
-                    return true;
-                }
-                lease.swap(word, Self::FREE)
-            }
+            Some(holder) if is_dead(holder) => lease.swap(word, Self::FREE),
             // Bits of a state without a holder are nobody's.
             None if !lease.is_free() => lease.swap(word, Self::FREE),
             _ => false,

@@ -13,7 +13,7 @@
 use std::time::{Duration, Instant};
 
 use zc_core::sync::atomic::Ordering;
-use zc_core::sync::{asymmetric, hint, seeded, store_load_barrier, thread};
+use zc_core::sync::{asymmetric, hint, store_load_barrier, thread};
 use zc_core::wait::WaitStrategy;
 
 use super::map::Cells;
@@ -40,9 +40,6 @@ pub(crate) fn wake(cells: &Cells, side: usize) {
 
 #[cold]
 fn wake_sleepers(cells: &Cells, side: usize) {
-    if seeded("ring.wake_processes") {
-        return;
-    }
     cells.word(side).store(0, Ordering::Relaxed);
     // Release: who reads the new word raises its flag after it was taken down.
     cells.word(side + 1).fetch_add(1, Ordering::Release);
