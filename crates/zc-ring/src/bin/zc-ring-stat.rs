@@ -6,10 +6,11 @@ use std::error::Error;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
-use std::thread;
+
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use zc_core::sync::thread;
 use zc_ring::metrics::Histogram;
 use zc_ring::{OnLag, RingMetrics, SharedMonitor};
 
