@@ -14,6 +14,7 @@
 mod block;
 mod cache;
 pub mod mutate;
+mod shared;
 
 /// A reader of bytes.
 pub struct Target {
@@ -36,6 +37,11 @@ pub const TARGETS: &[Target] = &[
         name: "cache",
         read: cache::read,
         seeds: cache::seeds,
+    },
+    Target {
+        name: "shared",
+        read: shared::read,
+        seeds: shared::seeds,
     },
     Target {
         name: "canary",

@@ -57,6 +57,11 @@ fn cache_metadata() {
     replay_and_mutate("cache");
 }
 
+#[test]
+fn shared_rings() {
+    replay_and_mutate("shared");
+}
+
 /// The check can fail: the canary's death is seen.
 #[test]
 fn a_panic_is_noticed() {

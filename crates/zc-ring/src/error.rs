@@ -72,6 +72,20 @@ pub enum JoinError {
         /// The consumer that was named.
         id: ConsumerId,
     },
+    /// A shared ring keeps names in places of a fixed size.
+    #[error("a consumer's name of {len} bytes: the limit in a shared ring is {limit}")]
+    NameTooLong {
+        /// Length of the name in bytes.
+        len: usize,
+        /// The most there may be.
+        limit: usize,
+    },
+    /// A shared ring has a fixed number of places, and processes that are alive hold all of them.
+    #[error("the shared ring has {limit} consumers already, the most it may have")]
+    TooManyConsumers {
+        /// The most there may be.
+        limit: usize,
+    },
     /// `OnLag::Lossy` and `OnLag::Evict` read copies, and the row type cannot be copied as bytes.
     #[error(
         "OnLag::Lossy and OnLag::Evict need rows of plain data: derive zerocopy's FromBytes, IntoBytes and Immutable for `{row}`"

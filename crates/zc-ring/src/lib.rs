@@ -12,6 +12,7 @@
 //! * Reading gives at most two contiguous slices of rows, or columns.
 //! * Both sides wait as you choose, from spinning to parking and async tasks ([`WaitStrategy`]).
 //! * Up to 1024 rows seal into a compressed, checksummed [`Block`] that describes itself.
+//! * A [`RowRing`] may lie in a file that several processes map, and whose dead are found (`shared`, on Linux).
 //! * Counters are always on ([`RingMetrics`]).
 //!
 //! # Example
@@ -140,6 +141,8 @@
 //!
 //! `arrow`: [`Block`]s and batches as Arrow record batches, without a copy where the layout allows it, and back.
 //!
+//! `cli`: the program `zc-ring-stat`, which looks at a live shared ring.
+//!
 //! `ledger`: report every payload byte that is copied to [`zc_core::ledger`].
 
 #[cfg(feature = "arrow")]
@@ -148,10 +151,14 @@ pub mod block;
 mod consumer;
 pub mod error;
 pub mod metrics;
+#[cfg(target_os = "linux")]
+pub mod place;
 mod producer;
 mod ring;
 pub mod rows;
 mod sequencer;
+#[cfg(target_os = "linux")]
+pub mod shared;
 mod slots;
 
 pub use block::{Block, BlockError, Blocks, Encoding};
@@ -161,11 +168,18 @@ pub use consumer::{
 };
 pub use error::{BuildError, Full, JoinError, ProducerError, PublishError, RecvError};
 pub use metrics::RingMetrics;
+#[cfg(target_os = "linux")]
+pub use place::{PlaceError, lock_memory, numa_node_of, pin_current_thread, set_realtime_priority};
 pub use producer::{MultiProducer, Producer, SlotsMut};
 pub use ring::{AnyRing, Ring, RingBuilder};
 pub use rows::{
     ChangeError, Column, ColumnDef, ColumnHandle, ColumnType, DeltaWidth, FixedBytes, PushError,
     RowBatch, RowConsumer, RowError, RowMultiProducer, RowMut, RowProducer, RowRing, Schema,
     SchemaBuilder, SchemaError, Strings,
+};
+#[cfg(target_os = "linux")]
+pub use shared::{
+    SharedBatch, SharedConsumer, SharedError, SharedMonitor, SharedOptions, SharedProducer,
+    SharedRing,
 };
 pub use zc_core::wait::WaitStrategy;

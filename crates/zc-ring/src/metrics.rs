@@ -31,6 +31,10 @@ pub struct RingMetrics {
     pub time_blocked: Duration,
     /// Rows per publish call.
     pub batch_size: Histogram,
+    /// Nanoseconds from publishing a row to handing it to a consumer, over all consumers that are on
+    /// the ring; of every 1024th row, and of those consumers only that have not fallen 16 such rows
+    /// behind.
+    pub latency: Histogram,
 }
 
 /// A snapshot of one consumer's counters.
@@ -65,10 +69,18 @@ pub struct ConsumerMetrics {
 /// Counts by size: bucket 0 holds the value 0, bucket *k* the values `2^(k-1) .. 2^k`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Histogram {
-    buckets: [u64; BUCKETS],
+    pub(crate) buckets: [u64; BUCKETS],
 }
 
-const BUCKETS: usize = 65;
+pub(crate) const BUCKETS: usize = 65;
+
+impl Default for Histogram {
+    fn default() -> Self {
+        Self {
+            buckets: [0; BUCKETS],
+        }
+    }
+}
 
 impl Histogram {
     /// Number of values counted.
@@ -103,25 +115,53 @@ impl Histogram {
     }
 }
 
+impl Histogram {
+    /// Adds what `other` has counted.
+    pub(crate) fn add(&mut self, other: &Self) {
+        let buckets = self.buckets.iter_mut().zip(other.buckets);
+        buckets.for_each(|(to, from)| *to = to.wrapping_add(from));
+    }
+}
+
+/// The bucket that counts `value`.
+#[inline]
+pub(crate) fn bucket(value: u64) -> usize {
+    (u64::BITS - value.leading_zeros()) as usize
+}
+
 /// The largest value of a bucket.
 fn largest(bucket: usize) -> u64 {
     u64::MAX.checked_shr(64 - bucket as u32).unwrap_or(0)
 }
 
 /// Counters of the producing side.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct ProducerStats {
     pub(crate) full_stalls: AtomicU64,
     pub(crate) blocked_nanos: AtomicU64,
-    batch_size: [AtomicU64; BUCKETS],
+    batch_size: Counts,
 }
 
-impl Default for ProducerStats {
+/// A histogram that is being counted.
+#[derive(Debug)]
+pub(crate) struct Counts([AtomicU64; BUCKETS]);
+
+impl Default for Counts {
     fn default() -> Self {
-        Self {
-            full_stalls: AtomicU64::new(0),
-            blocked_nanos: AtomicU64::new(0),
-            batch_size: [const { AtomicU64::new(0) }; BUCKETS],
+        Self([const { AtomicU64::new(0) }; BUCKETS])
+    }
+}
+
+impl Counts {
+    /// Counts `value`. One writer at a time.
+    #[inline]
+    pub(crate) fn count(&self, value: u64) {
+        bump(&self.0[bucket(value)], 1);
+    }
+
+    fn read(&self) -> Histogram {
+        Histogram {
+            buckets: std::array::from_fn(|bucket| self.0[bucket].load(Ordering::Relaxed)),
         }
     }
 }
@@ -130,10 +170,7 @@ impl ProducerStats {
     /// One publish call of `rows` rows.
     #[inline]
     pub(crate) fn published(&self, rows: u64) {
-        bump(
-            &self.batch_size[(u64::BITS - rows.leading_zeros()) as usize],
-            1,
-        );
+        self.batch_size.count(rows);
     }
 
     /// Adds what `other` has counted.
@@ -141,7 +178,7 @@ impl ProducerStats {
         let sum = |to: &AtomicU64, from: &AtomicU64| bump(to, from.load(Ordering::Relaxed));
         sum(&self.full_stalls, &other.full_stalls);
         sum(&self.blocked_nanos, &other.blocked_nanos);
-        for (to, from) in self.batch_size.iter().zip(&other.batch_size) {
+        for (to, from) in self.batch_size.0.iter().zip(&other.batch_size.0) {
             sum(to, from);
         }
     }
@@ -150,6 +187,10 @@ impl ProducerStats {
 /// Reads every counter of the ring.
 pub(crate) fn snapshot(sequencer: &Sequencer) -> RingMetrics {
     let places = sequencer.gate.places();
+    let mut latency = Histogram::default();
+    for (place, _) in &places {
+        latency.add(&place.stats.latency.read());
+    }
     let consumers = places.iter().map(|(place, thread_ended)| {
         let sequence = place.cursor();
         ConsumerMetrics {
@@ -179,8 +220,7 @@ pub(crate) fn snapshot(sequencer: &Sequencer) -> RingMetrics {
         consumers,
         full_stalls: stats.full_stalls.load(Ordering::Relaxed),
         time_blocked: Duration::from_nanos(stats.blocked_nanos.load(Ordering::Relaxed)),
-        batch_size: Histogram {
-            buckets: std::array::from_fn(|bucket| stats.batch_size[bucket].load(Ordering::Relaxed)),
-        },
+        batch_size: stats.batch_size.read(),
+        latency,
     }
 }

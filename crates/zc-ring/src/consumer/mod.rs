@@ -123,7 +123,7 @@ impl<T> Consumer<T> {
             sequencer, state, ..
         } = &mut self.reader;
         state.look(sequencer, limit).map(|rows| {
-            state.take(rows);
+            state.take(sequencer, rows);
             // SAFETY: the rows are published, and the cursor stays before them while they are in
             // hand (R1).
             let parts = unsafe { self.slots.read(state.next(), rows) };
@@ -266,7 +266,7 @@ impl<T> Consumer<T> {
         member
             .look(state, slots, limit)
             .map(|Found { state, rows }| {
-                state.take(rows);
+                state.take(sequencer, rows);
                 // SAFETY: the rows are published, and the cursor stays before them while they are in
                 // hand (R1).
                 let parts = unsafe { slots.read(state.next(), rows) };
@@ -308,7 +308,7 @@ impl<T> Consumer<T> {
             return Poll::Lagged { missed };
         }
         let rows = copies.held(next).min(ready);
-        state.take(rows);
+        state.take(sequencer, rows);
         let part = NonNull::from(copies.rows(next, rows));
         // SAFETY: the copies are this consumer's own, and the batch borrows the consumer.
         Poll::Rows(unsafe { Batch::new([part, NonNull::from(&[])], state, sequencer) })

@@ -66,6 +66,11 @@ impl ConsumerId {
     pub(crate) fn new(id: u64) -> Self {
         Self(id)
     }
+
+    #[cfg(target_os = "linux")]
+    pub(crate) fn number(self) -> u64 {
+        self.0
+    }
 }
 
 impl fmt::Display for ConsumerId {

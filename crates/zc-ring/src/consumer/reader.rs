@@ -284,12 +284,15 @@ impl ReadState {
 
     /// Takes `rows` rows in hand.
     #[inline]
-    pub(crate) fn take(&mut self, rows: usize) {
+    pub(crate) fn take(&mut self, sequencer: &Sequencer, rows: usize) {
         debug_assert_eq!(self.in_hand, 0);
         self.in_hand = rows as u64;
         let stats = &self.place.stats;
         stats.in_hand.store(rows as u64, Ordering::Relaxed);
         bump(&stats.batches, 1);
+        if let Some(nanos) = sequencer.stamps.age(self.sequence(), rows as u64) {
+            stats.latency.count(nanos);
+        }
     }
 
     /// The batch in hand has been read up to `rows`; the rest is there again at the next look.

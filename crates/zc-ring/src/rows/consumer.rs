@@ -92,7 +92,7 @@ impl RowConsumer {
             }
             len = copies.held(first).min(len);
         }
-        state.take(len);
+        state.take(sequencer, len);
         let rows = Rows {
             store,
             copies: copies.as_ref(),

@@ -26,6 +26,8 @@ pub use batch::RowBatch;
 pub(crate) use batch::Rows;
 pub use column::{Column, ColumnIter};
 pub use consumer::RowConsumer;
+#[cfg(target_os = "linux")]
+pub(crate) use copies::RowCopies;
 pub use error::{ChangeError, PushError, RowError, SchemaError};
 pub use fixed::FixedBytes;
 pub use multi::RowMultiProducer;
@@ -34,9 +36,13 @@ pub use ring::{RowRing, RowRingBuilder};
 pub use row::RowMut;
 pub use schema::{ColumnDef, ColumnHandle, ColumnType, DeltaWidth, Schema, SchemaBuilder};
 pub(crate) use store::BLOCK_ROWS;
+#[cfg(target_os = "linux")]
+pub(crate) use store::RowStore;
 pub use strings::Strings;
 pub use switch::MAX_GENERATIONS;
 pub use value::{ColumnData, Kind, Raw, RawColumn, Scalar};
+#[cfg(target_os = "linux")]
+pub(crate) use words::{Memory, Words};
 
 /// The most columns a schema may have.
 pub const MAX_COLUMNS: usize = 128;

@@ -37,6 +37,7 @@ pub(crate) mod lease;
 mod multi;
 pub(crate) mod place;
 mod single;
+pub(crate) mod stamps;
 pub(crate) mod voids;
 
 use crossbeam_utils::CachePadded;
@@ -50,6 +51,7 @@ use gate::Gate;
 pub(crate) use multi::{Claim, MultiWriter};
 use place::Place;
 pub(crate) use single::Writer;
+use stamps::Stamps;
 use voids::Voids;
 
 /// The shared state of one ring, without its rows.
@@ -70,6 +72,7 @@ pub(crate) struct Sequencer {
     /// What several producers count, each for itself.
     others: Mutex<Vec<Arc<CachePadded<ProducerStats>>>>,
     pub(crate) voids: Voids,
+    pub(crate) stamps: Stamps,
 }
 
 impl Sequencer {
@@ -93,6 +96,7 @@ impl Sequencer {
             stats: CachePadded::default(),
             others: Mutex::new(Vec::new()),
             voids: Voids::new(capacity as u64, initial),
+            stamps: Stamps::new(),
         }))
     }
 

@@ -259,6 +259,7 @@ impl MultiWriter {
     fn finish(&self, first: u64, rows: u64) {
         let end = first.wrapping_add(rows);
         let sequencer = &*self.sequencer;
+        sequencer.stamps.publish(end, rows);
         if sequencer.head() == first {
             // Nobody else can move the head from here: this range has no stamp.
             sequencer.swap_head(end);

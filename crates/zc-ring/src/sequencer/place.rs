@@ -22,6 +22,7 @@ use zc_core::sync::unmodelled;
 use zc_core::sync::{asymmetric, edge, store_load_barrier};
 
 use crate::consumer::{ConsumerId, OnLag};
+use crate::metrics::Counts;
 
 const ACTIVE: u8 = 0;
 const EVICTED: u8 = 1;
@@ -54,6 +55,8 @@ pub(crate) struct PlaceStats {
     /// Rows of the batch in hand. The gate reads it only of a consumer whose thread has ended, and
     /// after that thread has taken the gate's lock to say so.
     pub(crate) in_hand: unmodelled::AtomicU64,
+    /// Nanoseconds from publishing a sampled row to handing it out.
+    pub(crate) latency: Counts,
 }
 
 /// Adds to a counter that has one writer: a plain load and store, no read-modify-write.

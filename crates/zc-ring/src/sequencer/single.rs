@@ -201,6 +201,7 @@ impl Writer {
         debug_assert!(self.state.licence.wrapping_sub(next) as i64 >= 0);
         self.state.next = next;
         self.sequencer.stats.published(n as u64);
+        self.sequencer.stamps.publish(next, n as u64);
         self.sequencer.store_head(next);
     }
 }
