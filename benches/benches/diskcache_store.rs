@@ -1,13 +1,21 @@
 //! What storing costs: objects are overwritten in turn, in a cache that has room for all of them. The
-//! limit is one `pwrite` of the same bytes into a file that is there already.
+//! limit is one `pwrite` of the same bytes into a file that is there already. A store must also take the
+//! checksum, by which a value is known to be whole after a crash: the peer `pwrite and CRC32C` does just
+//! these two.
+//!
+//! Of a store of 1 MiB the kernel's copy takes 36 %, its bookkeeping of the pages' buffers 30 %, the
+//! checksum 18 % (16 µs at 65 GB/s), all of our own code under 1 %. Not tried: copying into a writable
+//! mapping with the checksum in the same pass, since errors of the disk would then come as signals.
 
 use std::fs::File;
+use std::hint::black_box;
 use std::os::unix::fs::FileExt;
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use crc_fast::{CrcAlgorithm, checksum};
 use tempfile::TempDir;
 use zc_benches::{Bench, Unit};
 use zc_core::sync::block_on;
@@ -23,6 +31,7 @@ fn main() -> ExitCode {
                 lazily(folder),
                 lazily(move || allocated(length)),
             );
+            let summed = bare.clone();
             let unit = Unit::GigabytesPerSecond {
                 bytes: length as u64,
             };
@@ -43,6 +52,14 @@ fn main() -> ExitCode {
                     let folder = files()?;
                     stores(length, ops, |number, data| {
                         std::fs::write(folder.path().join(number.to_string()), data).map_err(text)
+                    })
+                })
+                .peer("pwrite and CRC32C", move |ops| {
+                    let file = summed()?;
+                    stores(length, ops, |number, data| {
+                        black_box(checksum(CrcAlgorithm::Crc32Iscsi, &data));
+                        file.write_all_at(&data, number * length as u64)
+                            .map_err(text)
                     })
                 })
                 .limit(move |ops| {
@@ -96,8 +113,9 @@ fn folder() -> Result<TempDir, String> {
 
 fn lazily<T: Send + Sync + 'static>(
     make: impl Fn() -> Result<T, String> + Send + Sync + 'static,
-) -> impl Fn() -> Result<Arc<T>, String> + Send + Sync + 'static {
-    let made: OnceLock<Result<Arc<T>, String>> = OnceLock::new();
+) -> impl Fn() -> Result<Arc<T>, String> + Clone + Send + Sync + 'static {
+    let made: Arc<OnceLock<Result<Arc<T>, String>>> = Arc::default();
+    let make = Arc::new(make);
     move || made.get_or_init(|| make().map(Arc::new)).clone()
 }
 

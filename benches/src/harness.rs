@@ -9,6 +9,7 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use crate::args::{Args, Mode, RESUME};
+use crate::goal::Goal;
 use crate::results::{Figures, Measured, Result as CellResult, Results};
 use crate::{machine, table};
 
@@ -73,7 +74,7 @@ pub struct Cell<'b> {
     name: String,
     unit: Unit,
     smoke: u64,
-    goal: Option<f64>,
+    pub(crate) goal: Option<Goal>,
     ours: Option<Work>,
     peers: Vec<(String, Work)>,
     limit: Option<Work>,
@@ -205,13 +206,6 @@ impl Bench {
 }
 
 impl Cell<'_> {
-    /// The figure that is wanted, in the unit of the cell.
-    #[must_use]
-    pub fn goal(mut self, goal: f64) -> Self {
-        self.goal = Some(goal);
-        self
-    }
-
     /// Our own work.
     #[must_use]
     pub fn ours(
@@ -282,9 +276,9 @@ impl Cell<'_> {
             unit: self.unit.name().to_owned(),
             better: self.unit.better().to_owned(),
             ours,
+            goal: self.goal.and_then(|goal| goal.figure(&by_name)),
             peers: by_name,
             limit,
-            goal: self.goal,
         };
         let hung = result
             .failed_peers()

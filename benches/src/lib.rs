@@ -19,6 +19,7 @@
 
 mod args;
 pub mod broadcast;
+mod goal;
 mod harness;
 mod machine;
 pub mod plot;

@@ -72,11 +72,16 @@ pub mod sync;
 pub mod wait;
 
 pub use chunked::{ChunkedBuffer, ChunkedPublisher, ChunkedReader, ChunkedSnapshot};
-pub use frozen::{Frozen, FrozenMut};
-pub use publish::{Publisher, Reader};
+pub use error::{
+    CapacityError, CastError, Closed, Holder, LockTimeoutError, Poisoned, RegionError,
+    TryLockError, WaitError,
+};
+pub use frozen::{FileSpan, Frozen, FrozenMut};
+pub use publish::{Draft, Pinned, Publisher, Reader, Version};
 pub use region::{Region, RegionPool};
 pub use seq::SeqCell;
 pub use shared::{
     MappedReadGuard, MappedWriteGuard, OwnedMappedReadGuard, OwnedMappedWriteGuard, OwnedReadGuard,
     OwnedWriteGuard, ReadGuard, SharedBuffer, WriteGuard,
 };
+pub use wait::WaitStrategy;

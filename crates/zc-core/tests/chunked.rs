@@ -24,7 +24,7 @@ fn buffer(chunk_len: usize, elements: impl IntoIterator<Item = u32>) -> ChunkedB
 
 #[test]
 fn from_vec_takes_the_allocation() {
-    let vec: Vec<u8> = (0..100_000_u32).map(|i| i as u8).collect();
+    let vec: Vec<u8> = (0..200_000_u32).map(|i| i as u8).collect();
     let (start, copy) = (vec.as_ptr(), vec.clone());
     let buffer = ChunkedBuffer::from_vec(vec);
     assert_eq!(*buffer, copy[..]);
@@ -34,16 +34,15 @@ fn from_vec_takes_the_allocation() {
         assert_eq!(chunk.len(), buffer.chunk_len());
         assert_eq!(chunk.as_ptr(), start.wrapping_add(i * buffer.chunk_len()));
     }
-    assert_eq!(chunks[3].len(), 100_000 % buffer.chunk_len());
+    assert_eq!(chunks[3].len(), 200_000 % buffer.chunk_len());
 }
 
 #[test]
-fn chunks_have_16_to_64_kib() {
+fn chunks_have_64_kib() {
     let of = |len: usize| ChunkedBuffer::from_vec(vec![0_u8; len]).chunk_len();
-    assert_eq!(of(0), 32 << 10);
-    assert_eq!(of(128 << 20), 32 << 10);
-    assert_eq!(of(256 << 20), 64 << 10);
-    assert_eq!(ChunkedBuffer::from_vec(vec![0_u64; 5]).chunk_len(), 4 << 10);
+    assert_eq!(of(0), 64 << 10);
+    assert_eq!(of(1 << 20), 64 << 10);
+    assert_eq!(ChunkedBuffer::from_vec(vec![0_u64; 5]).chunk_len(), 8 << 10);
     let huge = ChunkedBuffer::from_vec(vec![[0_u8; 100_000]]);
     assert_eq!(huge.chunk_len(), 1, "an element is never split");
 }

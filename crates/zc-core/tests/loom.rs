@@ -528,9 +528,9 @@ fn a_guard_by_slot_may_be_dropped_elsewhere() {
     model(|| {
         let buffer = biased_buffer();
         let guard = buffer.read_owned().unwrap();
-        let other = thread::spawn(move || drop(guard));
+        let other = thread::spawn(move || guard[0]);
         buffer.write().unwrap()[0] = 1;
-        other.join().unwrap();
+        assert_eq!(other.join().unwrap(), 0);
     });
 }
 

@@ -145,7 +145,7 @@ pub mod rows;
 mod sequencer;
 mod slots;
 
-pub use block::{Block, BlockError, Blocks};
+pub use block::{Block, BlockError, Blocks, Encoding};
 pub use consumer::{
     Batch, Consumer, ConsumerGroup, ConsumerId, ConsumerOptions, OnLag, Partition, Poll, Start,
 };
@@ -156,5 +156,6 @@ pub use ring::{AnyRing, Ring, RingBuilder};
 pub use rows::{
     Column, ColumnDef, ColumnHandle, ColumnType, DeltaWidth, FixedBytes, PushError, RowBatch,
     RowConsumer, RowError, RowMut, RowProducer, RowRing, Schema, SchemaBuilder, SchemaError,
+    Strings,
 };
 pub use zc_core::wait::WaitStrategy;

@@ -305,10 +305,10 @@ fn a_block_cut_off_anywhere_is_detected() {
         BlockError::NotABlock
     );
     let mut newer = bytes.to_vec();
-    newer[4] = 2;
+    newer[4] = 3;
     assert_eq!(
         Block::decode(&newer[..]).unwrap_err(),
-        BlockError::Version { version: 2 }
+        BlockError::Version { version: 3 }
     );
 }
 

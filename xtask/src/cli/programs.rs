@@ -114,7 +114,7 @@ pub(super) fn demo(args: Vec<OsString>) -> Result<bool, String> {
         "-p",
         "zcbuf",
         "--features",
-        "full",
+        "ledger",
         "--example",
         "pipeline",
         "--manifest-path",

@@ -10,6 +10,9 @@ use crate::step::Failure;
 
 /// Rows that the demo's smoke run sends.
 const ROWS: &str = "20000";
+/// Rows of the run whose cache cannot hold them, and the bytes of that cache.
+const MANY_ROWS: &str = "1200000";
+const SMALL_CACHE: &str = "8388608";
 
 /// Each cell of each bench once, on the development profile that the tests have built already.
 pub(crate) fn bench_smoke(job: &mut Job<'_>) -> Result<(), Failure> {
@@ -33,13 +36,14 @@ pub(crate) fn peers(job: &mut Job<'_>) -> Result<(), Failure> {
     job.run_tests(&smoke.args(["--", "--test"])).map(drop)
 }
 
-/// The whole path on a few rows; its last line must account for every one of them. Then inputs that
-/// cannot be used: each ends with one line that says why, and with an exit code that says so.
+/// The whole path on a few rows, and on more than its cache keeps; the last line must account for
+/// every one of them. Then inputs that cannot be used: each ends with one line that says why, and
+/// with an exit code that says so.
 pub(crate) fn demo_smoke(job: &mut Job<'_>) -> Result<(), Failure> {
-    let output = job.run(&demo(job, &["--rows", ROWS]))?;
-    let last = last_line(&output);
-    if !accounted(last) {
-        let why = format!("the last line does not account for {ROWS} rows: {last}");
+    all_rows_come_back(job, ROWS, &["--tui"])?;
+    let output = all_rows_come_back(job, MANY_ROWS, &["--cache-bytes", SMALL_CACHE])?;
+    if evictions(&output).is_none_or(|evictions| evictions == 0) {
+        let why = format!("a cache of {SMALL_CACHE} bytes evicted nothing");
         return Err(Failure::Failed(why));
     }
     let folder = job.tree.root.join("target/xtask/demo");
@@ -63,6 +67,17 @@ pub(crate) fn demo_smoke(job: &mut Job<'_>) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+fn all_rows_come_back(job: &mut Job<'_>, rows: &str, more: &[&str]) -> Result<String, Failure> {
+    let args = [&["--rows", rows], more].concat();
+    let output = job.run(&demo(job, &args))?;
+    let last = last_line(&output);
+    if !accounted(last, rows) {
+        let why = format!("the last line does not account for {rows} rows: {last}");
+        return Err(Failure::Failed(why));
+    }
+    Ok(output)
 }
 
 /// Input, whether strict, exit code, and what it must say.
@@ -101,7 +116,7 @@ fn demo(job: &Job<'_>, args: &[&str]) -> Cmd {
         "-p",
         "zcbuf",
         "--features",
-        "full",
+        "ledger",
         "--example",
         "pipeline",
         "--",
@@ -116,17 +131,38 @@ fn last_line(output: &str) -> &str {
         .unwrap_or_default()
 }
 
-fn accounted(last: &str) -> bool {
-    let head = format!("demo: {ROWS} rows in, {ROWS} rows verified, 0 lost, ");
+fn accounted(last: &str, rows: &str) -> bool {
+    let head = format!("demo: {rows} rows in, {rows} rows verified, 0 lost, ");
     let copied = last
         .strip_prefix(&head)
         .and_then(|t| t.strip_suffix(" bytes copied"));
     copied.is_some_and(|n| n.parse::<u64>().is_ok())
 }
 
+/// What the demo's table says of its cache.
+fn evictions(output: &str) -> Option<u64> {
+    let line = output
+        .lines()
+        .find(|line| line.trim_start().starts_with("cache "))?;
+    let count = line.strip_suffix(" evictions")?;
+    count.rsplit(' ').next()?.parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::accounted;
+    use super::{ROWS, evictions};
+
+    fn accounted(last: &str) -> bool {
+        super::accounted(last, ROWS)
+    }
+
+    #[test]
+    fn evictions_are_read_from_the_table() {
+        let table =
+            "  rows in  5\n  cache                        9 objects, 73 bytes, 10 evictions\n";
+        assert_eq!(evictions(table), Some(10));
+        assert_eq!(evictions("demo: 5 rows in"), None);
+    }
 
     #[test]
     fn the_last_line_must_account_for_every_row() {

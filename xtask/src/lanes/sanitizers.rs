@@ -43,18 +43,19 @@ const ASAN: Sanitizer = Sanitizer {
     build_std: false,
 };
 
+const TSAN: Sanitizer = Sanitizer {
+    name: "thread",
+    finds: "ThreadSanitizer: data race",
+    folder: "target/tsan",
+    build_std: true,
+};
+
 pub(crate) fn asan(job: &mut Job<'_>) -> Result<(), Failure> {
     sanitize(job, &ASAN)
 }
 
 pub(crate) fn tsan(job: &mut Job<'_>) -> Result<(), Failure> {
-    let tsan = Sanitizer {
-        name: "thread",
-        finds: "ThreadSanitizer: data race",
-        folder: "target/tsan",
-        build_std: true,
-    };
-    sanitize(job, &tsan)
+    sanitize(job, &TSAN)
 }
 
 pub(crate) fn msan(job: &mut Job<'_>) -> Result<(), Failure> {
@@ -69,18 +70,15 @@ pub(crate) fn msan(job: &mut Job<'_>) -> Result<(), Failure> {
 
 fn sanitize(job: &mut Job<'_>, sanitizer: &Sanitizer) -> Result<(), Failure> {
     let host = host()?;
-    let toolchain = if sanitizer.build_std {
-        Some(build_std_toolchain().ok_or_else(|| "the toolchain has gone".to_owned())?)
-    } else {
-        None
-    };
+    let toolchain = sanitizer.toolchain()?;
     canary(job, sanitizer, toolchain, &host)?;
     let flags = flags(job, sanitizer, &host);
     let cmd = build_environment(runner(job, toolchain).args(flags), sanitizer)
         // Instrumented code is some ten times slower; the cases were all tried in `test`.
         .env("PROPTEST_CASES", "16")
         .env("NEXTEST_PROFILE", "instrumented")
-        .env("TSAN_OPTIONS", LENIENT)
+        // It keeps a race to itself when it has forgotten where the earlier access was.
+        .env("TSAN_OPTIONS", format!("{LENIENT}:history_size=7"))
         .env("MSAN_OPTIONS", LENIENT);
     // Apart, under a limit of memory: what the compiler makes of one huge type must not take the
     // whole machine down. Instrumented programs reserve terabytes, so that they run without it.
@@ -100,9 +98,25 @@ fn sanitize(job: &mut Job<'_>, sanitizer: &Sanitizer) -> Result<(), Failure> {
     job.run_tests(&lenient.arg("--").args(LEAKING)).map(drop)
 }
 
+impl Sanitizer {
+    /// What to build with, where it is not the usual one.
+    fn toolchain(&self) -> Result<Option<&'static str>, Failure> {
+        if !self.build_std {
+            return Ok(None);
+        }
+        let found = build_std_toolchain().ok_or_else(|| "the toolchain has gone".to_owned())?;
+        Ok(Some(found))
+    }
+}
+
 /// The command that lists the programs of AddressSanitizer's lane, which is all built by then.
 pub(crate) fn asan_programs(job: &Job<'_>) -> Result<Cmd, Failure> {
     programs(job, &ASAN, None)
+}
+
+/// The same for ThreadSanitizer's lane.
+pub(crate) fn tsan_programs(job: &Job<'_>) -> Result<Cmd, Failure> {
+    programs(job, &TSAN, TSAN.toolchain()?)
 }
 
 fn programs(job: &Job<'_>, sanitizer: &Sanitizer, toolchain: Option<&str>) -> Result<Cmd, Failure> {

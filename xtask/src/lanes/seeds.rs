@@ -11,9 +11,9 @@
 //! the defect shows itself the word `timeout`. The test has passed without the seed in the same
 //! program a step earlier; with it, it must fail. If it passes, the lane is blind.
 //!
-//! The lanes are `loom` and `shuttle`, whose tests are in the file of the same name, and `std`:
-//! any ordinary test, on the real primitives. It rides on the programs that AddressSanitizer's
-//! lane has built.
+//! The lanes are `loom` and `shuttle`, whose tests are in the file of the same name, and two for any
+//! ordinary test, on the real primitives: `std`, which rides on the programs that AddressSanitizer's
+//! lane has built, and `tsan`, where the defect is a race that ThreadSanitizer reports.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -22,7 +22,7 @@ use std::time::Duration;
 use super::models::{self, LOOM, Program, SHUTTLE};
 use super::sanitizers;
 use crate::run::Job;
-use crate::run::command::{End, Ran};
+use crate::run::command::{Cmd, End, Ran};
 use crate::step::Failure;
 use crate::tree::Member;
 
@@ -30,9 +30,11 @@ use crate::tree::Member;
 const LIMIT: Duration = Duration::from_secs(45);
 
 /// The lanes that seeds can be for.
-pub(crate) const LANES: [&str; 3] = [LOOM.name, SHUTTLE.name, STD];
+pub(crate) const LANES: [&str; 4] = [LOOM.name, SHUTTLE.name, STD, TSAN];
 /// The lane of ordinary tests.
 pub(crate) const STD: &str = "std";
+/// The lane of ordinary tests under ThreadSanitizer.
+pub(crate) const TSAN: &str = "tsan";
 
 /// One line of a `seeds.txt`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,25 +58,38 @@ pub(crate) fn shuttle(job: &mut Job<'_>) -> Result<(), Failure> {
 }
 
 pub(crate) fn std(job: &mut Job<'_>) -> Result<(), Failure> {
+    ordinary(job, STD, sanitizers::asan_programs)
+}
+
+pub(crate) fn tsan(job: &mut Job<'_>) -> Result<(), Failure> {
+    ordinary(job, TSAN, sanitizers::tsan_programs)
+}
+
+/// The seeds of ordinary tests, in the programs that another step has built.
+fn ordinary(
+    job: &mut Job<'_>,
+    lane: &str,
+    built: fn(&Job<'_>) -> Result<Cmd, Failure>,
+) -> Result<(), Failure> {
     let mut wanted = BTreeSet::new();
     for member in job.crates(|_| true) {
-        let seeds = read(member)?.into_iter().filter(|s| s.lane == STD);
+        let seeds = read(member)?.into_iter().filter(|s| s.lane == lane);
         wanted.extend(seeds.map(|s| (member.name.clone(), s.file)));
     }
     if wanted.is_empty() {
-        let why = "blind: no crate has a seed for the lane std".to_owned();
+        let why = format!("blind: no crate has a seed for the lane {lane}");
         return if job.only.is_some() {
             Ok(())
         } else {
             Err(Failure::Failed(why))
         };
     }
-    let messages = job.run(&sanitizers::asan_programs(job)?)?;
+    let messages = job.run(&built(job)?)?;
     let mut programs = Vec::new();
     for (krate, file) in wanted {
         programs.push(Program::find(&messages, job.tree.member(&krate)?, &file)?);
     }
-    run(job, STD, &programs)
+    run(job, lane, &programs)
 }
 
 /// Runs every seed of `lane` in its program.

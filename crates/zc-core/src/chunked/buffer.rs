@@ -27,10 +27,10 @@ pub struct ChunkedBuffer<T> {
 }
 
 impl<T> ChunkedBuffer<T> {
-    /// An empty buffer with chunks of 32 KiB. Allocates nothing.
+    /// An empty buffer with chunks of 64 KiB. Allocates nothing.
     #[must_use]
     pub fn new() -> Self {
-        Self::with_chunks_of(default_chunk_len::<T>(0))
+        Self::with_chunks_of(default_chunk_len::<T>())
     }
 
     /// An empty buffer with chunks of `chunk_len` elements. Allocates nothing. Chunks of 16 to 64 KiB
@@ -49,7 +49,7 @@ impl<T> ChunkedBuffer<T> {
     /// is moved to memory of its own.
     #[must_use]
     pub fn from_vec(vec: Vec<T>) -> Self {
-        let chunk_len = default_chunk_len::<T>(vec.len());
+        let chunk_len = default_chunk_len::<T>();
         Self::with_chunks_of(chunk_len).filled(vec)
     }
 
@@ -164,7 +164,7 @@ impl<T> ChunkedBuffer<T> {
     /// Takes what is left of a version that nobody looks at any more.
     pub(super) fn recycle(&mut self, old: ChunkedSnapshot<T>) {
         if let Some(root) = old.spine.into_root() {
-            self.spares.keep_root(root);
+            self.spares.keep_version(root, self.now.spine.branches());
         }
     }
 
@@ -245,20 +245,12 @@ fn extend_or_leave<T: Clone>(tail: &mut Vec<T>, elements: &[T]) {
     leave.1 = leave.0.len();
 }
 
-/// Elements of a chunk where nobody has said: 32 KiB up to 4,096 chunks, then 64 KiB. (With 16 KiB a
-/// scan loses more at the joints than a write gains.)
-/// Elements without a size need one chunk only.
-fn default_chunk_len<T>(len: usize) -> NonZeroUsize {
-    const SMALLEST: usize = 32 << 10;
-    const LARGEST: usize = 64 << 10;
-    const CHUNKS: usize = 4096;
-    let elements = match size_of::<T>() {
-        0 => usize::MAX,
-        size => {
-            let bytes = len.saturating_mul(size) / CHUNKS;
-            bytes.next_power_of_two().clamp(SMALLEST, LARGEST) / size
-        }
-    };
+/// Elements of a chunk where nobody has said: 64 KiB. (With half of that a scan loses twice as much at
+/// the joints, and a small write under a snapshot gains half a microsecond.) Elements without a size
+/// need one chunk only.
+fn default_chunk_len<T>() -> NonZeroUsize {
+    const BYTES: usize = 64 << 10;
+    let elements = BYTES.checked_div(size_of::<T>()).unwrap_or(usize::MAX);
     NonZeroUsize::new(elements).unwrap_or(NonZeroUsize::MIN)
 }
 
@@ -287,7 +279,7 @@ impl<T: Clone> From<Frozen<T>> for ChunkedBuffer<T> {
     /// The chunks are slices of the view, which may be a mapped file: they are copied when they are
     /// first written to. Only the last, partial chunk is copied at once.
     fn from(view: Frozen<T>) -> Self {
-        let chunk_len = default_chunk_len::<T>(view.len());
+        let chunk_len = default_chunk_len::<T>();
         let mut buffer = Self::with_chunks_of(chunk_len);
         let full = view.len() / chunk_len * chunk_len.get();
         buffer.now.spine = chunks_of(&view, chunk_len.get());

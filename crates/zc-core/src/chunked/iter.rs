@@ -63,9 +63,6 @@ impl<'a, T> Iterator for Chunks<'a, T> {
                 self.of.piece(self.start)
             }
         };
-        if let Some(next) = self.ahead.first() {
-            prefetch(next);
-        }
         let piece = &piece[..piece.len().min(self.end - self.start)];
         self.start += piece.len();
         Some(piece)
@@ -80,21 +77,6 @@ impl<'a, T> Iterator for Chunks<'a, T> {
         };
         (left, Some(left))
     }
-}
-
-/// Brings the first lines of a chunk nearer while the one before it is looked at: the processor
-/// does not foresee a jump from chunk to chunk.
-#[inline]
-fn prefetch<T>(chunk: &[T]) {
-    #[cfg(all(target_arch = "x86_64", not(miri)))]
-    for line in 0..8 {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        let at = chunk.as_ptr().cast::<i8>().wrapping_add(line * 64);
-        // SAFETY: a hint, which reads nothing and may be given for any address.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(at) };
-    }
-    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
-    let _ = chunk;
 }
 
 impl<T> DoubleEndedIterator for Chunks<'_, T> {

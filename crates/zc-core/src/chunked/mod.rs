@@ -6,7 +6,7 @@
 //! spine alone:
 //!
 //! ```text
-//!            root ─┬─▶ branch ─┬─▶ chunk (Frozen<T>, 16–64 KiB)
+//!            root ─┬─▶ branch ─┬─▶ chunk (Frozen<T>, 64 KiB)
 //!                  │           ├─▶ chunk
 //!                  │           └─▶ … up to 16
 //!                  └─▶ branch ─┬─▶ chunk
@@ -25,8 +25,7 @@
 //! | `get`, index | two divisions, three loads |
 //! | [`chunks`](ChunkedSnapshot::chunks) | the same once a chunk; inside of it a plain slice |
 //!
-//! A chunk has 32 KiB in buffers of up to 128 MiB, and 64 KiB in larger ones;
-//! [`with_chunk_len`](ChunkedBuffer::with_chunk_len) sets it.
+//! A chunk has 64 KiB; [`with_chunk_len`](ChunkedBuffer::with_chunk_len) sets it.
 //!
 //! ```
 //! use zc_core::ChunkedBuffer;
@@ -39,7 +38,7 @@
 //!
 //! // All chunks but the one that was written are still the same memory.
 //! let same = pixels.chunks().zip(before.chunks()).filter(|(a, b)| a.as_ptr() == b.as_ptr());
-//! assert_eq!(same.count(), (1 << 20) / (32 << 10) - 1);
+//! assert_eq!(same.count(), (1 << 20) / (64 << 10) - 1);
 //! ```
 //!
 //! [`ChunkedPublisher`] publishes the versions of such a buffer to readers that never wait, and

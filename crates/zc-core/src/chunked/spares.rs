@@ -1,23 +1,26 @@
 //! What a writer has left over of versions that nobody looks at any more, and uses again.
 //!
-//! A recycled root or branch is brought up to date by comparing its references with the current
-//! ones: most are the same, and cost a load each instead of two atomic additions. What it referred
-//! to instead is an old branch, or an old chunk, and is recycled in turn. So a writer whose versions
-//! come and go takes one root, one branch and one chunk for each write, gets one of each back, and
-//! allocates nothing.
+//! A version comes back as a root. It is taken apart at once: its references are compared with the
+//! current ones, of which most are the same and cost a load each. What it referred to instead is an
+//! old branch, whose old chunk is free if no other version has it; if one has, that one brings it
+//! back. So a writer whose versions come and go takes one root, one branch and one chunk for each
+//! write, gets one of each back, and allocates nothing.
 //!
 //! # Invariants
 //!
 //! * **I1** What is kept here is not shared: nobody else refers to it, and so nobody will.
-//! * **I2** A kept chunk is the whole of its memory and exactly as long as the buffer's chunks.
-//! * **I3** At most [`KEPT`] of each kind are kept, and one root: the memory of one old version.
+//! * **I2** A kept chunk is the whole of its memory and exactly as long as the buffer's chunks; a
+//!   kept branch is empty. (What a spare referred to could not be told to be free.)
+//! * **I3** At most one root, and [`KEPT`] branches and chunks are kept.
 
 use super::spine::{Branch, Root};
 use crate::frozen::{Frozen, SharedVec};
 use crate::ledger;
 
-/// How many branches and chunks are kept.
-const KEPT: usize = 4;
+/// How many branches and chunks are kept: what a writer uses up while a reader that does not run
+/// holds on to its version for some time slices. To get memory from the allocator instead, and to
+/// give it back, takes ten times as long as the write, most of it page faults.
+const KEPT: usize = 16;
 
 pub(super) struct Spares<T> {
     root: Option<Root<T>>,
@@ -40,12 +43,10 @@ impl<T> Spares<T> {
     #[inline]
     pub(super) fn unshare_root<'a>(&mut self, root: &'a mut Root<T>) -> &'a mut Vec<Branch<T>> {
         if !root.is_unique() {
-            let fresh = match self.root.take() {
-                Some(spare) => refresh(spare, root.as_vec(), |old| self.keep_branch(old)),
-                None => copy(root.as_vec()),
+            *root = match self.root.take() {
+                Some(spare) => self.up_to_date(spare, root.as_vec()),
+                None => copy(SharedVec::new(Vec::new()), root.as_vec()),
             };
-            let old = std::mem::replace(root, fresh);
-            self.keep_root(old);
         }
         root.get_mut().expect("it is not shared")
     }
@@ -57,12 +58,9 @@ impl<T> Spares<T> {
         branch: &'a mut Branch<T>,
     ) -> &'a mut Vec<Frozen<T>> {
         if !branch.is_unique() {
-            let fresh = match self.branches.pop() {
-                Some(spare) => refresh(spare, branch.as_vec(), |old| self.keep_chunk(old)),
-                None => copy(branch.as_vec()),
-            };
-            let old = std::mem::replace(branch, fresh);
-            self.keep_branch(old);
+            let spare = self.branches.pop();
+            let spare = spare.unwrap_or_else(|| SharedVec::new(Vec::new()));
+            *branch = copy(spare, branch.as_vec());
         }
         branch.get_mut().expect("it is not shared")
     }
@@ -99,15 +97,38 @@ impl<T> Spares<T> {
         self.keep_chunk(old);
     }
 
-    /// Keeps `root` for reuse, unless it is shared or one is kept already.
-    pub(super) fn keep_root(&mut self, root: Root<T>) {
-        if self.root.is_none() && root.is_unique() {
-            self.root = Some(root);
+    /// Keeps what nobody else has of an old version: its root, made equal to `current`, and the
+    /// branches and chunks that the current version has replaced.
+    pub(super) fn keep_version(&mut self, mut root: Root<T>, current: &[Branch<T>]) {
+        let Some(branches) = root.get_mut() else {
+            return;
+        };
+        if self.root.is_some() {
+            return branches.drain(..).for_each(|old| self.keep_branch(old));
         }
+        self.root = Some(self.up_to_date(root, current));
     }
 
-    fn keep_branch(&mut self, branch: Branch<T>) {
-        if self.branches.len() < KEPT && branch.is_unique() {
+    /// Makes `root`, which is not shared, refer to the same as `current`.
+    fn up_to_date(&mut self, mut root: Root<T>, current: &[Branch<T>]) -> Root<T> {
+        let branches = root.get_mut().expect("a spare is not shared");
+        let more = current.len().min(branches.len());
+        branches.drain(more..).for_each(|old| self.keep_branch(old));
+        for (branch, current) in branches.iter_mut().zip(current) {
+            if !branch.ptr_eq(current) {
+                self.keep_branch(std::mem::replace(branch, current.clone()));
+            }
+        }
+        branches.extend_from_slice(&current[more..]);
+        root
+    }
+
+    fn keep_branch(&mut self, mut branch: Branch<T>) {
+        let Some(chunks) = branch.get_mut() else {
+            return;
+        };
+        chunks.drain(..).for_each(|old| self.keep_chunk(old));
+        if self.branches.len() < KEPT {
             self.branches.push(branch);
         }
     }
@@ -125,45 +146,11 @@ impl<T> Spares<T> {
     }
 }
 
-/// References to the same as `list` has.
-fn copy<E: Clone>(list: &[E]) -> SharedVec<E> {
+/// References to the same as `list` has, in `empty`, which is not shared.
+fn copy<E: Clone>(mut empty: SharedVec<E>, list: &[E]) -> SharedVec<E> {
+    let copy = empty.get_mut().expect("a spare is not shared");
     // Room for one more: a spine grows by pushing.
-    let mut copy = Vec::with_capacity(list.len().next_multiple_of(super::spine::BRANCH));
+    copy.reserve_exact(list.len().next_multiple_of(super::spine::BRANCH));
     copy.extend_from_slice(list);
-    SharedVec::new(copy)
-}
-
-/// Brings `spare`, which is not shared, up to date with `list`; what it referred to instead goes to
-/// `keep`.
-fn refresh<E: Same>(mut spare: SharedVec<E>, list: &[E], mut keep: impl FnMut(E)) -> SharedVec<E> {
-    let entries = spare.get_mut().expect("a spare is not shared");
-    entries
-        .drain(list.len().min(entries.len())..)
-        .for_each(&mut keep);
-    for (entry, current) in entries.iter_mut().zip(list) {
-        if !entry.is_same(current) {
-            keep(std::mem::replace(entry, current.clone()));
-        }
-    }
-    entries.extend_from_slice(&list[entries.len()..]);
-    spare
-}
-
-/// A counted reference that can be told from another.
-trait Same: Clone {
-    fn is_same(&self, other: &Self) -> bool;
-}
-
-impl<T> Same for Frozen<T> {
-    #[inline]
-    fn is_same(&self, other: &Self) -> bool {
-        self.ptr_eq(other)
-    }
-}
-
-impl<T> Same for SharedVec<T> {
-    #[inline]
-    fn is_same(&self, other: &Self) -> bool {
-        self.ptr_eq(other)
-    }
+    empty
 }

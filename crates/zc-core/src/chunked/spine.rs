@@ -11,7 +11,7 @@ use super::spares::Spares;
 use crate::frozen::{Frozen, SharedVec};
 
 /// Chunks of a branch. A write under a snapshot takes a reference to each chunk of one branch and
-/// to each branch: for the 512 chunks of 16 MiB that is 16 and 32. The references to branches are
+/// to each branch: for the 256 chunks of 16 MiB that is 16 and 16. The references to branches are
 /// the cheaper ones (a recycled root has most of them already), so there are more of those.
 pub(super) const BRANCH: usize = 16;
 
@@ -55,14 +55,17 @@ impl<T> Spine<T> {
     /// If there are not so many.
     #[inline]
     pub(super) fn chunk(&self, index: usize) -> &Frozen<T> {
-        let branches = self.root.as_ref().map_or(&[][..], |root| root.as_vec());
-        &branches[index / BRANCH].as_vec()[index % BRANCH]
+        &self.branches()[index / BRANCH].as_vec()[index % BRANCH]
     }
 
     /// The chunks of the same branch that come after the one at `index`, which is there.
     pub(super) fn chunks_after(&self, index: usize) -> &[Frozen<T>] {
-        let branches = self.root.as_ref().map_or(&[][..], |root| root.as_vec());
-        &branches[index / BRANCH].as_vec()[index % BRANCH + 1..]
+        &self.branches()[index / BRANCH].as_vec()[index % BRANCH + 1..]
+    }
+
+    #[inline]
+    pub(super) fn branches(&self) -> &[Branch<T>] {
+        self.root.as_ref().map_or(&[], |root| root.as_vec())
     }
 
     /// The place of the chunk at `index`, to be changed: in a root and a branch that are not shared.

@@ -40,7 +40,7 @@ pub trait Source<T>: Send + Sync + 'static {
 }
 
 /// Head of every owner's allocation.
-struct Header {
+pub(super) struct Header {
     refs: AtomicUsize,
     /// Where a source's memory begins, to tell how far into its file a view starts.
     base: *const u8,
@@ -48,8 +48,9 @@ struct Header {
 }
 
 pub(super) struct Table {
-    /// Drops the owner and frees the allocation.
-    free: unsafe fn(&OwnerRef),
+    /// Drops the owner and frees the allocation. By value: a view whose address is never given
+    /// away can stay in registers.
+    free: unsafe fn(NonNull<Header>),
     /// Memory that the crate owns and may write to while it is not shared.
     writable: Option<MemoryOf>,
     #[cfg(unix)]
@@ -125,6 +126,7 @@ impl OwnerRef {
         Self(NonNull::from(Box::leak(owned)).cast())
     }
 
+    #[inline]
     fn header(&self) -> &Header {
         // SAFETY: I1: this handle is counted, so the allocation is there.
         unsafe { self.0.as_ref() }
@@ -187,7 +189,7 @@ impl Drop for OwnerRef {
         if refs.fetch_sub(1, edge("core.owner_drop", Ordering::Release)) == 1 {
             refs.load(edge("core.owner_drop", Ordering::Acquire));
             // SAFETY: I1: this was the last reference; I3.
-            unsafe { (self.header().table.free)(self) };
+            unsafe { (self.header().table.free)(self.0) };
         }
     }
 }
@@ -234,9 +236,9 @@ impl<T> HasTable for Vec<T> {
 }
 
 /// # Safety
-/// `this` is the last reference to an allocation made for an `O`.
-unsafe fn free<O>(this: &OwnerRef) {
-    let owned = this.0.cast::<Owned<O>>().as_ptr();
+/// `header` is that of an allocation made for an `O`, to which nobody refers any more.
+unsafe fn free<O>(header: NonNull<Header>) {
+    let owned = header.cast::<Owned<O>>().as_ptr();
     // SAFETY: the caller's promise; `allocate` made it as a box of this type.
     drop(unsafe { Box::from_raw(owned) });
 }

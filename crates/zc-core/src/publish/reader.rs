@@ -24,11 +24,14 @@ use crate::wait::WaitStrategy;
 /// # Invariants
 ///
 /// * **I1** `slot` is in the list of `shared`, and this reader is the only one that has it.
+/// * **I2** While `fresh` is not 0 it is the number of the version that `cached` holds, and this
+///   reader has seen none that is newer.
 pub struct VersionReader<V> {
     shared: Arc<Shared<V>>,
     slot: NonNull<Slot<V>>,
-    /// For [`latest`](Self::latest).
-    cached: Option<(Version, V)>,
+    /// For [`latest`](Self::latest): what it gives while no number above `fresh` is published.
+    fresh: u64,
+    cached: Option<V>,
     /// The newest version that `load` or `latest` has seen.
     seen: Option<Version>,
 }
@@ -54,6 +57,7 @@ impl<V> VersionReader<V> {
         Self {
             slot: NonNull::from(shared.slots.register()),
             shared,
+            fresh: 0,
             cached: None,
             seen: None,
         }
@@ -71,7 +75,12 @@ impl<V> VersionReader<V> {
         // SAFETY: I1; not borrowed from `self`, which is written to below.
         let slot = unsafe { self.slot.as_ref() };
         let node = self.shared.pin(slot);
-        self.seen = Some(node.version());
+        let version = node.version();
+        self.seen = Some(version);
+        if version.0 > self.fresh {
+            // `latest` must not go back behind what is seen here.
+            self.fresh = 0;
+        }
         PinnedVersion { node, slot }
     }
 
@@ -83,15 +92,11 @@ impl<V> VersionReader<V> {
     where
         V: Clone,
     {
-        let version = self.version();
-        match &self.cached {
-            Some((cached, _)) if *cached >= version => {}
-            _ => self.refresh(),
+        if self.shared.version().0 > self.fresh {
+            self.refresh();
         }
-        match &self.cached {
-            Some((_, value)) => value,
-            None => unreachable!("refreshed above"),
-        }
+        // SAFETY: versions count from 1, so `fresh` is not 0 (I2).
+        unsafe { self.cached.as_ref().unwrap_unchecked() }
     }
 
     #[cold]
@@ -101,9 +106,11 @@ impl<V> VersionReader<V> {
         V: Clone,
     {
         let pinned = self.load();
-        let fresh = (pinned.version(), pinned.value().clone());
+        let (version, value) = (pinned.version(), pinned.value().clone());
         drop(pinned);
-        self.cached = Some(fresh);
+        let old = self.cached.replace(value);
+        self.fresh = version.0;
+        drop(old);
     }
 
     /// The current version's number; never less than that of a version this reader has seen.
@@ -161,6 +168,7 @@ impl<V: Clone> Clone for VersionReader<V> {
         Self {
             slot: NonNull::from(self.shared.slots.register()),
             shared: self.shared.clone(),
+            fresh: self.fresh,
             cached: self.cached.clone(),
             seen: self.seen,
         }

@@ -212,6 +212,7 @@ impl<V> Drop for Versions<V> {
 }
 
 impl<V> Shared<V> {
+    #[inline]
     pub(super) fn version(&self) -> Version {
         Version(
             self.version

@@ -66,23 +66,28 @@ impl<T: IntoBytes + FromBytes + Copy> SeqCell<T> {
     /// The value: one that was stored as a whole, at some moment during the call.
     #[inline]
     pub fn load(&self) -> T {
-        // As `try_load`, spelled out: through an `Option` the value would be moved once more.
-        let before = self.sequence.load(edge("core.seq_end", Ordering::Acquire));
-        let value = self.words.load();
-        if before.is_multiple_of(2) && self.sequence.load(Ordering::Relaxed) == before {
-            return value;
+        // As `try_load`, spelled out, and nobody is given the copy's address: so it is made in
+        // registers or where the caller wants it. A copy of the copy would be read by wider words
+        // than it was just written by, for which the processor waits longer than for all the rest.
+        loop {
+            let before = self.sequence.load(edge("core.seq_end", Ordering::Acquire));
+            let value = self.words.load();
+            if before.is_multiple_of(2) && self.sequence.load(Ordering::Relaxed) == before {
+                return value;
+            }
+            self.wait();
         }
-        self.load_slow()
     }
 
+    /// Until no writer is in the middle.
     #[cold]
     #[inline(never)]
-    fn load_slow(&self) -> T {
+    fn wait(&self) {
         let mut spinner = spinner();
         loop {
             spinner.spin();
-            if let Some(value) = self.try_load() {
-                return value;
+            if self.sequence.load(Ordering::Relaxed).is_multiple_of(2) {
+                return;
             }
         }
     }

@@ -40,8 +40,8 @@ pub(super) fn decode(bytes: Frozen<u8>) -> Result<Block, BlockError> {
     })
 }
 
-/// Checks the rows, and that the payloads follow each other without a gap up to the end, each of
-/// the length that its coding makes it and with its checksum.
+/// Checks the rows, and that the payloads follow each other without a gap up to the end, each with
+/// its checksum and exactly what its coding makes it.
 fn check(bytes: &[u8], head: &Head, entries: &[Entry]) -> Result<(), BlockError> {
     if head.rows == 0 || head.rows > MAX_ROWS {
         return Err(BlockError::Corrupt {
@@ -50,21 +50,33 @@ fn check(bytes: &[u8], head: &Head, entries: &[Entry]) -> Result<(), BlockError>
     }
     let mut offset = head.head_len;
     for entry in entries {
-        let expected =
-            payload_len(entry, head.rows).ok_or(BlockError::Corrupt { what: "codec" })?;
-        if entry.offset != offset || entry.len != expected {
+        if entry.offset != offset {
             return Err(BlockError::Corrupt {
                 what: "place of a column",
             });
         }
-        let end = offset + expected.next_multiple_of(ALIGN);
-        let payload = bytes.get(offset..end).ok_or(BlockError::Corrupt {
+        let end = offset
+            .checked_add(entry.len)
+            .and_then(|end| end.checked_next_multiple_of(ALIGN));
+        let payload = end.and_then(|end| bytes.get(offset..end));
+        let payload = payload.ok_or(BlockError::Corrupt {
             what: "length of a column",
         })?;
         if format::payload_crc(payload) != entry.crc {
             return Err(BlockError::Checksum { what: "column" });
         }
-        offset = end;
+        let (coding, column_type) = (&entry.coding, entry.column.column_type);
+        let (own, fill) = payload.split_at(entry.len);
+        let is_good = match column_type {
+            ColumnType::FixedBytes(width) => codec::bytes::check(coding, own, head.rows, width),
+            _ => coding.check(own, head.rows, column_type),
+        };
+        if !is_good || fill.iter().any(|byte| *byte != 0) {
+            return Err(BlockError::Corrupt {
+                what: "coding of a column",
+            });
+        }
+        offset += payload.len();
     }
     if offset != head.total_len {
         return Err(BlockError::Corrupt {
@@ -74,45 +86,62 @@ fn check(bytes: &[u8], head: &Head, entries: &[Entry]) -> Result<(), BlockError>
     Ok(())
 }
 
-/// Bytes of the payload of a valid coding.
-fn payload_len(entry: &Entry, rows: usize) -> Option<usize> {
-    let column_type = entry.column.column_type;
-    let width = column_type.bytes();
-    if let ColumnType::FixedBytes(_) = column_type {
-        let coding = &entry.coding;
-        let is_plain = coding.bits == 0 && coding.base == 0 && coding.first == 0;
-        return match coding.codec {
-            codec::RAW if is_plain => Some(rows * width),
-            codec::CONSTANT if is_plain => Some(width),
-            _ => None,
-        };
-    }
-    let is_valid = entry.coding.is_valid(width, column_type.is_integer());
-    is_valid.then(|| entry.coding.payload_len(rows, width))
-}
-
 /// The values of a column, in logical form, and in keeping with what the head says of them.
 pub(super) fn column(block: &Block, index: usize) -> Result<RawColumn, BlockError> {
     let entry = &block.entries[index];
-    let payload = &block.bytes[entry.offset..entry.offset + entry.len];
-    let column_type = entry.column.column_type;
-    let width = column_type.bytes();
-    if let ColumnType::FixedBytes(_) = column_type {
-        let bytes = if entry.coding.codec == codec::CONSTANT {
-            payload.repeat(block.rows)
-        } else {
-            payload.to_vec()
-        };
+    if let ColumnType::FixedBytes(width) = entry.column.column_type {
+        let payload = payload(block, entry);
+        let bytes = codec::bytes::decode(&entry.coding, payload, block.rows, width);
+        let bytes = bytes.ok_or(BlockError::Corrupt {
+            what: "coding of a column",
+        })?;
         return Ok(RawColumn::Bytes(FixedBytes::new(width, bytes)));
     }
-    let numbers = entry
+    let mut values = vec![0; block.rows];
+    numbers(block, entry, &mut values)?;
+    Ok(RawColumn::Numbers(values))
+}
+
+/// The values of a column of numbers, as many as the block has rows, as [`column`].
+pub(super) fn numbers(block: &Block, entry: &Entry, out: &mut [u64]) -> Result<(), BlockError> {
+    let column_type = entry.column.column_type;
+    let (width, is_signed) = (column_type.bytes(), is_signed(column_type));
+    let decoded = entry
         .coding
-        .decode(payload, block.rows, width, is_signed(column_type));
-    let stats = Stats::of(&numbers, column_type);
+        .decode(payload(block, entry), width, is_signed, out);
+    decoded.ok_or(BlockError::Corrupt {
+        what: "coding of a column",
+    })?;
+    let stats = Stats::of(out, column_type);
     if (stats.min, stats.max) != (entry.min, entry.max) {
         return Err(BlockError::Corrupt {
             what: "smallest and largest value",
         });
     }
-    Ok(RawColumn::Numbers(numbers))
+    Ok(())
+}
+
+/// One number of a column, without the others where the coding allows it.
+pub(super) fn number(block: &Block, entry: &Entry, row: usize) -> Result<u64, BlockError> {
+    let column_type = entry.column.column_type;
+    let width = column_type.bytes();
+    let Some(number) = entry.coding.get(payload(block, entry), width, row) else {
+        let mut all = [0; MAX_ROWS];
+        let all = &mut all[..block.rows];
+        numbers(block, entry, all)?;
+        return Ok(all[row]);
+    };
+    let unused = 64 - 8 * width as u32;
+    let is_raw = entry.coding.codec == codec::RAW && is_signed(column_type);
+    let number = if is_raw {
+        ((number << unused) as i64 >> unused) as u64
+    } else {
+        number
+    };
+    Ok(number)
+}
+
+/// The payload of a column, without what fills it up.
+pub(super) fn payload<'a>(block: &'a Block, entry: &Entry) -> &'a [u8] {
+    &block.bytes[entry.offset..entry.offset + entry.len]
 }

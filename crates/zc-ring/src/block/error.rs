@@ -14,12 +14,18 @@ pub enum BlockError {
         /// Rows given.
         rows: usize,
     },
+    /// Blocks cannot hold this column: a text, or one that is nullable.
+    #[error("column `{column}` is a text or nullable, which blocks do not hold")]
+    NotSupported {
+        /// The column.
+        column: String,
+    },
     /// The bytes do not begin like a block.
     #[error("not a sealed block: the magic bytes are missing")]
     NotABlock,
     /// The block is of a version that this code does not know.
     #[error(
-        "a block of version {version}; this reads version {}",
+        "a block of version {version}; this reads versions 1 to {}",
         super::format::VERSION
     )]
     Version {

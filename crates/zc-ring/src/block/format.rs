@@ -5,12 +5,15 @@ use std::ops::Range;
 
 use crc_fast::crc32_iscsi;
 
-use super::codec::Coding;
+use super::codec::{self, Coding};
 use super::error::BlockError;
 use crate::rows::{ColumnDef, ColumnType, DeltaWidth};
 
 pub(crate) const MAGIC: [u8; 4] = *b"ZCBK";
-pub(crate) const VERSION: u16 = 1;
+/// What is written. Version 1 had only the codecs up to delta, and is still read.
+pub(crate) const VERSION: u16 = 2;
+/// The codecs from here on came with version 2.
+const FIRST_OF_VERSION_2: u8 = codec::PATCHED;
 /// Everything starts at a multiple of this.
 pub(crate) const ALIGN: usize = 64;
 pub(crate) const HEAD_BYTES: usize = 32;
@@ -96,7 +99,7 @@ pub(crate) fn read_lens(prefix: &[u8]) -> Result<Option<(usize, usize)>, BlockEr
         return Ok(None);
     }
     let version = u16_at(prefix, 4);
-    if version != VERSION {
+    if !(1..=VERSION).contains(&version) {
         return Err(BlockError::Version { version });
     }
     let (total_len, head_len) = (u32_at(prefix, 8) as usize, u32_at(prefix, 12) as usize);
@@ -128,7 +131,11 @@ pub(crate) fn read_head(bytes: &[u8], total_len: usize) -> Result<(Head, Vec<Ent
     let entries = bytes[HEAD_BYTES..names].chunks_exact(ENTRY_BYTES);
     let mut name_at = names;
     let entries = entries
-        .map(|entry| {
+        .enumerate()
+        .map(|(id, entry)| {
+            if u16_at(bytes, 4) == 1 && entry[1] >= FIRST_OF_VERSION_2 {
+                return Err(BlockError::Corrupt { what: "codec" });
+            }
             let name_len = u32_at(entry, 20) as usize;
             let is_next = u32_at(entry, 24) as usize == name_at;
             let name = name_at
@@ -141,7 +148,7 @@ pub(crate) fn read_head(bytes: &[u8], total_len: usize) -> Result<(Head, Vec<Ent
                 what: "column name",
             })?;
             name_at += name_len;
-            read_entry(entry, name)
+            read_entry(entry, name, id as u32)
         })
         .collect::<Result<Vec<_>, _>>()?;
     if bytes[name_at..].iter().any(|byte| *byte != 0) || bytes.len() - name_at >= ALIGN {
@@ -152,7 +159,7 @@ pub(crate) fn read_head(bytes: &[u8], total_len: usize) -> Result<(Head, Vec<Ent
     Ok((head, entries))
 }
 
-fn read_entry(entry: &[u8], name: &str) -> Result<Entry, BlockError> {
+fn read_entry(entry: &[u8], name: &str, id: u32) -> Result<Entry, BlockError> {
     if u32_at(entry, 28) != 0 {
         return Err(BlockError::Corrupt {
             what: "reserved bytes",
@@ -174,9 +181,8 @@ fn read_entry(entry: &[u8], name: &str) -> Result<Entry, BlockError> {
     })?;
     Ok(Entry {
         column: ColumnDef {
-            name: name.to_owned(),
-            column_type,
             delta,
+            ..ColumnDef::new(name, column_type, id)
         },
         coding: Coding {
             codec: entry[1],
@@ -207,6 +213,7 @@ fn kind(column_type: ColumnType) -> (u8, u32) {
         ColumnType::F64 => (10, 0),
         ColumnType::Bool => (11, 0),
         ColumnType::FixedBytes(len) => (12, len as u32),
+        ColumnType::Str { max } => (13, max as u32),
     }
 }
 

@@ -3,6 +3,8 @@
 use zc_core::{Frozen, ledger};
 
 use super::error::BlockError;
+use super::format::ALIGN;
+use super::seal::aligned;
 use crate::rows::{ColumnData, ColumnHandle, Schema};
 
 /// The bytes of a block: a `Frozen<u8>`, which is kept, or a slice, which is copied.
@@ -20,7 +22,11 @@ impl BlockBytes for Frozen<u8> {
 impl BlockBytes for &[u8] {
     fn into_frozen(self) -> Frozen<u8> {
         ledger::copied("ring.decode_slice", self.len());
-        Frozen::from_vec(self.to_vec())
+        if self.len().is_multiple_of(ALIGN) {
+            aligned(self)
+        } else {
+            Frozen::from_vec(self.to_vec())
+        }
     }
 }
 

@@ -22,7 +22,7 @@ pub use error::BlockError;
 pub use input::{BlockBytes, ColumnRef};
 pub use split::Blocks;
 
-use crate::rows::{ColumnData, Rows, Schema};
+use crate::rows::{ColumnData, Rows, Scalar, Schema};
 use format::Entry;
 
 /// The most rows a block holds.
@@ -82,8 +82,8 @@ impl Block {
         Ok(format::read_lens(prefix)?.map(|(total_len, _)| total_len))
     }
 
-    pub(crate) fn seal(rows: Rows<'_>) -> Result<Self, BlockError> {
-        seal::seal(rows)
+    pub(crate) fn seal(rows: Rows<'_>, encoding: Encoding) -> Result<Self, BlockError> {
+        seal::seal(rows, encoding)
     }
 
     /// Decodes a column, named by a handle or by its name: a `Vec` of numbers, or
@@ -101,6 +101,74 @@ impl Block {
         T::collect(raw).ok_or(BlockError::Corrupt {
             what: "value out of its type's range",
         })
+    }
+
+    /// Decodes a column of numbers into `values`, without allocating.
+    ///
+    /// # Errors
+    /// As [`column`](Self::column); `values` may have been written to then.
+    ///
+    /// # Panics
+    /// If `values` is not exactly as long as the block has rows.
+    pub fn column_into<T: Scalar>(
+        &self,
+        column: impl ColumnRef<T>,
+        values: &mut [T],
+    ) -> Result<(), BlockError> {
+        let (len, rows) = (values.len(), self.rows);
+        assert_eq!(
+            len, rows,
+            "a block of {rows} rows does not fit {len} values"
+        );
+        let index = column.index(&self.schema)?;
+        let mut numbers = [0; MAX_ROWS];
+        let numbers = &mut numbers[..rows];
+        decode::numbers(self, &self.entries[index], numbers)?;
+        let mut is_in_range = true;
+        for (value, number) in values.iter_mut().zip(numbers) {
+            *value = T::from_logical(*number);
+            is_in_range &= value.to_logical() == *number;
+        }
+        is_in_range.then_some(()).ok_or(BlockError::Corrupt {
+            what: "value out of its type's range",
+        })
+    }
+
+    /// One value of a column of numbers; `None` if there is no such row.
+    ///
+    /// Found without decoding the others where the column is raw, constant, in a frame of reference
+    /// or a dictionary; what the head says of all values is not checked then. Otherwise as dear as
+    /// [`column_into`](Self::column_into).
+    ///
+    /// # Errors
+    /// As [`column`](Self::column).
+    pub fn value<T: Scalar>(
+        &self,
+        column: impl ColumnRef<T>,
+        row: usize,
+    ) -> Result<Option<T>, BlockError> {
+        let index = column.index(&self.schema)?;
+        if row >= self.rows {
+            return Ok(None);
+        }
+        let number = decode::number(self, &self.entries[index], row)?;
+        let value = T::from_logical(number);
+        if value.to_logical() != number {
+            return Err(BlockError::Corrupt {
+                what: "value out of its type's range",
+            });
+        }
+        Ok(Some(value))
+    }
+
+    /// The smallest and the largest value of a column of numbers, as the head says: floats in the
+    /// total order of IEEE 754. Decodes nothing.
+    ///
+    /// # Errors
+    /// As [`column`](Self::column).
+    pub fn range<T: Scalar>(&self, column: impl ColumnRef<T>) -> Result<(T, T), BlockError> {
+        let entry = &self.entries[column.index(&self.schema)?];
+        Ok((T::from_logical(entry.min), T::from_logical(entry.max)))
     }
 
     /// The encoded block. Copies nothing.
@@ -132,6 +200,18 @@ impl Block {
     pub fn encoded_bytes(&self) -> usize {
         self.bytes.len()
     }
+}
+
+/// How columns are coded when rows are sealed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Encoding {
+    /// Each column as whatever takes the fewest bytes.
+    #[default]
+    Smallest,
+    /// Each column as it is read in place: numbers and bytes as they stand, bools as bits. Twice to
+    /// twelve times as large, and handed to Arrow without a copy.
+    Plain,
 }
 
 impl fmt::Debug for Block {

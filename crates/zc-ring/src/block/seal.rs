@@ -1,29 +1,32 @@
-//! Sealing: rows → a block. All columns are written into one buffer, once.
+//! Sealing: rows → a block. Columns are coded one by one, and come into memory that is aligned and
+//! exactly as long as the block.
 
 use zc_core::{Frozen, ledger};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use super::codec::{self, Coding};
+use super::codec::{self, Choice, Coding};
 use super::error::BlockError;
 use super::format::{self, ALIGN, Entry, Head};
 use super::stats::Stats;
-use super::{Block, MAX_ROWS};
+use super::{Block, Encoding, MAX_ROWS};
 use crate::rows::{ColumnDef, ColumnType, Rows};
 
 /// Seals `rows`, at least one.
-pub(super) fn seal(rows: Rows<'_>) -> Result<Block, BlockError> {
+pub(super) fn seal(rows: Rows<'_>, encoding: Encoding) -> Result<Block, BlockError> {
     if rows.len > MAX_ROWS {
         return Err(BlockError::TooManyRows { rows: rows.len });
     }
     let schema = &rows.store.schema;
     let columns = schema.columns();
+    let is_new = |column: &&ColumnDef| {
+        column.nullable || matches!(column.column_type, ColumnType::Str { .. })
+    };
+    if let Some(column) = columns.iter().find(is_new) {
+        let column = column.name.clone();
+        return Err(BlockError::NotSupported { column });
+    }
     let head_len = format::head_len(columns);
-    // As if nothing could be made smaller, so that the buffer is not moved while it grows.
-    let widths = columns.iter().map(|column| column.column_type.bytes());
-    let at_most: usize = widths
-        .map(|width| (width * rows.len).next_multiple_of(ALIGN))
-        .sum();
-    let mut out = Vec::with_capacity(head_len + at_most);
-    out.resize(head_len, 0);
+    let mut out = vec![0; head_len];
     let mut numbers = Vec::with_capacity(rows.len);
     let mut entries = Vec::with_capacity(columns.len());
     for (index, column) in columns.iter().enumerate() {
@@ -31,15 +34,13 @@ pub(super) fn seal(rows: Rows<'_>) -> Result<Block, BlockError> {
         let offset = out.len();
         let (coding, stats) = if let ColumnType::FixedBytes(_) = column.column_type {
             let values = (0..rows.len).map(|row| rows.bytes(row, field));
-            (seal_bytes(values, &mut out), None)
+            let is_plain = encoding == Encoding::Plain;
+            (codec::bytes::seal(values, is_plain, &mut out), None)
         } else {
             numbers.clear();
             numbers.extend((0..rows.len).map(|row| rows.number(row, field)));
             extend_sign(&mut numbers, column);
-            let stats = Stats::of(&numbers, column.column_type);
-            let width = column.column_type.bytes();
-            let coding = Coding::best(&numbers, &stats, width);
-            coding.encode(&numbers, width, &mut out);
+            let (coding, stats) = seal_numbers(&numbers, column.column_type, encoding, &mut out);
             (coding, Some(stats))
         };
         let len = out.len() - offset;
@@ -64,12 +65,48 @@ pub(super) fn seal(rows: Rows<'_>) -> Result<Block, BlockError> {
     format::write_head(&head, &entries, &mut out[..head_len]);
     ledger::copied("ring.seal", rows.len * schema.row_bytes());
     Ok(Block {
-        bytes: Frozen::from_vec(out),
+        bytes: aligned(&out),
         schema: schema.clone(),
         rows: head.rows,
         sequence: head.sequence,
         entries: entries.into(),
     })
+}
+
+fn seal_numbers(
+    numbers: &[u64],
+    column_type: ColumnType,
+    encoding: Encoding,
+    out: &mut Vec<u8>,
+) -> (Coding, Stats) {
+    let stats = Stats::of(numbers, column_type);
+    let choice = match encoding {
+        Encoding::Smallest => Choice::smallest(numbers, &stats, column_type),
+        Encoding::Plain => Choice::plain(numbers, column_type),
+    };
+    let start = out.len();
+    choice.encode(numbers, column_type.bytes(), out);
+    debug_assert_eq!(out.len() - start, choice.len);
+    (choice.coding, stats)
+}
+
+/// What everything in a block is aligned to.
+#[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C, align(64))]
+struct Line([u8; ALIGN]);
+
+struct Lines(Vec<Line>);
+
+impl AsRef<[u8]> for Lines {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+/// A copy of `bytes`, a multiple of [`ALIGN`], that is aligned to it.
+pub(super) fn aligned(bytes: &[u8]) -> Frozen<u8> {
+    let (lines, _) = bytes.as_chunks();
+    Frozen::from_owner(Lines(lines.iter().map(|line| Line(*line)).collect()))
 }
 
 /// Numbers that stand in the ring at their own width come without their sign.
@@ -79,28 +116,5 @@ fn extend_sign(numbers: &mut [u64], column: &ColumnDef) {
         for number in numbers {
             *number = ((*number << unused) as i64 >> unused) as u64;
         }
-    }
-}
-
-/// Appends the values of a bytes column: one, if they are all the same.
-fn seal_bytes<'a>(mut values: impl Iterator<Item = &'a [u8]> + Clone, out: &mut Vec<u8>) -> Coding {
-    let first = values.clone().next().unwrap_or_default();
-    let is_constant = values.clone().all(|value| value == first);
-    if is_constant {
-        out.extend_from_slice(first);
-    } else {
-        values
-            .by_ref()
-            .for_each(|value| out.extend_from_slice(value));
-    }
-    Coding {
-        codec: if is_constant {
-            codec::CONSTANT
-        } else {
-            codec::RAW
-        },
-        bits: 0,
-        base: 0,
-        first: 0,
     }
 }

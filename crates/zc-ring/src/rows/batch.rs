@@ -14,8 +14,8 @@ use super::copies::RowCopies;
 use super::error::RowError;
 use super::schema::{ColumnHandle, Field, Schema};
 use super::store::RowStore;
-use super::value::{ColumnData, Raw};
-use crate::block::{Block, BlockError};
+use super::value::{ColumnData, Kind, Raw};
+use crate::block::{Block, BlockError, Encoding};
 use crate::consumer::ReadState;
 use crate::sequencer::Sequencer;
 
@@ -104,7 +104,15 @@ impl<'a> RowBatch<'a> {
     /// # Errors
     /// [`BlockError::TooManyRows`] for more than 1024 rows.
     pub fn to_block(&self) -> Result<Block, BlockError> {
-        Block::seal(self.rows)
+        self.to_block_with(Encoding::Smallest)
+    }
+
+    /// The same, with the columns coded as `encoding` says.
+    ///
+    /// # Errors
+    /// As [`to_block`](Self::to_block).
+    pub fn to_block_with(&self, encoding: Encoding) -> Result<Block, BlockError> {
+        Block::seal(self.rows, encoding)
     }
 
     /// Counts the first `rows` rows as read and hands the others back: the next poll begins with
@@ -145,16 +153,25 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// A bytes field of row `row`.
+    /// A bytes or text field of row `row`.
     #[inline]
     pub(crate) fn bytes(&self, row: usize, field: Field) -> &'a [u8] {
-        let (offset, width) = (field.offset, field.width);
         match self.copies {
             // SAFETY: the rows do not change (B1).
-            None => unsafe { self.store.bytes(self.sequence(row), offset, width) },
-            Some(copies) => {
-                &copies.bytes(&self.store.schema, self.sequence(row))[offset..offset + width]
-            }
+            None => unsafe { self.store.value_bytes(self.sequence(row), field) },
+            Some(copies) => copies.value_bytes(&self.store.schema, self.sequence(row), field),
+        }
+    }
+
+    /// Whether a field of row `row` has no value.
+    #[inline]
+    pub(crate) fn is_null(&self, row: usize, field: Field) -> bool {
+        let Some(null) = field.null else {
+            return false;
+        };
+        match self.copies {
+            None => self.store.is_null(self.sequence(row), null),
+            Some(copies) => copies.is_null(&self.store.schema, self.sequence(row), null),
         }
     }
 
@@ -173,11 +190,13 @@ impl<'a> Rows<'a> {
 
     /// The value of row `row`, without its type.
     #[inline]
-    pub(crate) fn raw(&self, row: usize, field: Field, is_bytes: bool) -> Raw<'a> {
-        if is_bytes {
-            Raw::Bytes(self.bytes(row, field))
-        } else {
-            Raw::Number(self.number(row, field))
+    pub(crate) fn raw(&self, row: usize, field: Field, kind: Kind) -> Raw<'a> {
+        if self.is_null(row, field) {
+            return Raw::Null;
+        }
+        match kind {
+            Kind::Number => Raw::Number(self.number(row, field)),
+            Kind::Bytes => Raw::Bytes(self.bytes(row, field)),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::ops::Range;
 use zerocopy::FromBytes;
 
 use super::batch::Rows;
-use super::schema::{ColumnType, Field};
+use super::schema::Field;
 use super::value::{ColumnData, Scalar};
 
 /// One column of the rows of a batch. Values are read where they are; delta columns give their
@@ -19,7 +19,7 @@ pub struct Column<'a, T: ?Sized> {
 }
 
 impl<'a, T: ColumnData + ?Sized> Column<'a, T> {
-    pub(super) fn new(rows: Rows<'a>, field: Field) -> Self {
+    pub(crate) fn new(rows: Rows<'a>, field: Field) -> Self {
         Self {
             rows,
             field,
@@ -41,6 +41,14 @@ impl<'a, T: ColumnData + ?Sized> Column<'a, T> {
         (row < self.rows.len).then(|| self.value(row))
     }
 
+    /// Whether row `row` of the batch has no value here. A handle without `Option` reads a null as
+    /// zero or nothing.
+    #[must_use]
+    #[inline]
+    pub fn is_null(&self, row: usize) -> bool {
+        row < self.rows.len && self.rows.is_null(row, self.field)
+    }
+
     /// The values, in order.
     #[inline]
     pub fn iter(&self) -> ColumnIter<'a, T> {
@@ -52,8 +60,7 @@ impl<'a, T: ColumnData + ?Sized> Column<'a, T> {
 
     #[inline]
     fn value(&self, row: usize) -> T::Value<'a> {
-        let is_bytes = T::fits(ColumnType::FixedBytes(self.field.width));
-        T::from_raw(self.rows.raw(row, self.field, is_bytes))
+        T::from_raw(self.rows.raw(row, self.field, T::KIND))
     }
 }
 

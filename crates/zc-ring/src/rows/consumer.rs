@@ -9,7 +9,7 @@ use super::batch::{RowBatch, Rows};
 use super::copies::RowCopies;
 use super::schema::Schema;
 use super::store::RowStore;
-use crate::consumer::{ConsumerId, Poll, Reader, deadline};
+use crate::consumer::{ConsumerId, Poll, Reader, deadline, overwritten};
 use crate::sequencer::place::bump;
 
 /// Reads every row of a [`RowRing`](super::RowRing) from where it joined, at its own pace.
@@ -60,7 +60,12 @@ impl RowConsumer {
         let first = state.next();
         if let Some(copies) = copies {
             if copies.held(first) == 0
-                && let Err(missed) = copies.fill(sequencer, store, first, state.readable())
+                && let Err(missed) = copies.fill(
+                    |row| overwritten(sequencer, row),
+                    store,
+                    first,
+                    state.readable(),
+                )
             {
                 if state.is_evicted() {
                     return Poll::Evicted;

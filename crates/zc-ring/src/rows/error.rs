@@ -38,8 +38,17 @@ pub enum SchemaError {
         /// Bytes of one row.
         bytes: usize,
     },
-    /// A `fixed_bytes` column of length 0.
-    #[error("column `{name}`: fixed_bytes needs a length of at least 1")]
+    /// Two columns of the same field id.
+    #[error("field id {id} is there twice")]
+    DuplicateFieldId {
+        /// The field id.
+        id: u32,
+    },
+    /// `nullable` or `field_id` before the first column.
+    #[error("`nullable` and `field_id` are about the last column, and there is none yet")]
+    NoColumnYet,
+    /// A `fixed_bytes` column of length 0, or a text that may never have a byte.
+    #[error("column `{name}` needs a length of at least 1")]
     NoBytes {
         /// The column.
         name: String,
@@ -62,7 +71,13 @@ pub enum SchemaError {
         /// The name asked for.
         name: String,
     },
-    /// The column has another type.
+    /// There is no column of that field id.
+    #[error("there is no column of field id {id}")]
+    UnknownFieldId {
+        /// The field id asked for.
+        id: u32,
+    },
+    /// The column has another type, or is not nullable where an `Option` was asked for.
     #[error("column `{name}` is {column:?}, not {asked}")]
     WrongType {
         /// The column.
@@ -81,6 +96,22 @@ pub enum RowError {
     /// The handle was made from a schema that is not the ring's.
     #[error("the column handle was made from another schema")]
     ForeignHandle,
+    /// A text longer than its column takes.
+    #[error("column `{column}` takes texts of at most {max} bytes, not {len}")]
+    TooLong {
+        /// The column.
+        column: String,
+        /// Bytes of the longest text it takes.
+        max: usize,
+        /// Bytes of the text given.
+        len: usize,
+    },
+    /// Null for a column that is not nullable.
+    #[error("column `{column}` is not nullable")]
+    NotNullable {
+        /// The column.
+        column: String,
+    },
     /// Bytes of the wrong length for a `fixed_bytes` column.
     #[error("column `{column}` takes exactly {expected} bytes, not {len}")]
     Length {
@@ -112,4 +143,11 @@ pub enum PushError<E> {
     /// There was no room within the time given.
     #[error("the ring stayed full until the timeout")]
     TimedOut,
+    /// The memory that the ring shares with other processes holds what no process of this library
+    /// writes there.
+    #[error("the shared ring is corrupt: {what}")]
+    Corrupt {
+        /// Which word, and what is wrong with it.
+        what: &'static str,
+    },
 }

@@ -14,6 +14,7 @@ mod ring;
 mod row;
 mod schema;
 mod store;
+mod strings;
 mod value;
 mod words;
 
@@ -28,7 +29,8 @@ pub use ring::{RowRing, RowRingBuilder};
 pub use row::RowMut;
 pub use schema::{ColumnDef, ColumnHandle, ColumnType, DeltaWidth, Schema, SchemaBuilder};
 pub(crate) use store::BLOCK_ROWS;
-pub use value::{ColumnData, Raw, RawColumn, Scalar};
+pub use strings::Strings;
+pub use value::{ColumnData, Kind, Raw, RawColumn, Scalar};
 
 /// The most columns a schema may have.
 pub const MAX_COLUMNS: usize = 128;

@@ -114,9 +114,8 @@ impl RowProducer {
         self.writer.begin(1);
         let mut row = RowMut::new(&self.store, sequence);
         set(&mut row).map_err(PushError::Rejected)?;
-        if let Some(column) = row.missing() {
-            return Err(PushError::Incomplete { column });
-        }
+        row.complete()
+            .map_err(|column| PushError::Incomplete { column })?;
         self.writer.publish(1);
         Ok(sequence)
     }

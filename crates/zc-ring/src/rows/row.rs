@@ -7,8 +7,8 @@ use super::schema::{ColumnHandle, ColumnType, Field};
 use super::store::RowStore;
 use super::value::{ColumnData, Raw};
 
-/// A row that is being set, in its place in the ring. It is published when every column is set and
-/// the closure that sets them returns `Ok`.
+/// A row that is being set. It is published when every column that is not nullable is set and the
+/// closure that sets them returns `Ok`.
 pub struct RowMut<'a> {
     store: &'a RowStore,
     sequence: u64,
@@ -28,8 +28,8 @@ impl<'a> RowMut<'a> {
     /// Sets a column. Setting it again overwrites it.
     ///
     /// # Errors
-    /// [`RowError::ForeignHandle`]; [`RowError::Length`] for bytes of the wrong length. The column
-    /// stays as it was.
+    /// [`RowError::ForeignHandle`]; [`RowError::Length`] for bytes of the wrong length,
+    /// [`RowError::TooLong`] for a text. The column stays as it was.
     #[inline]
     pub fn set<T: ColumnData + ?Sized>(
         &mut self,
@@ -40,13 +40,32 @@ impl<'a> RowMut<'a> {
         let index = schema.resolve(column).ok_or(RowError::ForeignHandle)?;
         let field = schema.field(index);
         match T::into_raw(value) {
+            Raw::Null => return self.set_null(column),
             Raw::Number(logical) => self.store.set_number(self.sequence, field, logical),
-            Raw::Bytes(bytes) if bytes.len() != field.width => {
-                return Err(self.wrong_length(index, field, bytes.len()));
-            }
-            Raw::Bytes(bytes) => self.store.set_bytes(self.sequence, field, bytes),
+            Raw::Bytes(bytes) => self.set_bytes(index, field, bytes)?,
+        }
+        if let Some(null) = field.null {
+            self.store.mark_null(self.sequence, null, false);
         }
         self.set |= 1 << index;
+        Ok(())
+    }
+
+    /// Says that a nullable column has no value in this row, as if it had not been set.
+    ///
+    /// # Errors
+    /// [`RowError::NotNullable`], [`RowError::ForeignHandle`]. The column stays as it was.
+    pub fn set_null<T: ColumnData + ?Sized>(
+        &mut self,
+        column: ColumnHandle<T>,
+    ) -> Result<(), RowError> {
+        let schema = &self.store.schema;
+        let index = schema.resolve(column).ok_or(RowError::ForeignHandle)?;
+        if !schema.columns()[index].nullable {
+            let column = schema.columns()[index].name.clone();
+            return Err(RowError::NotNullable { column });
+        }
+        self.set &= !(1 << index);
         Ok(())
     }
 
@@ -56,11 +75,52 @@ impl<'a> RowMut<'a> {
         self.sequence
     }
 
-    /// The first column that has not been set.
+    /// Makes null what may be and has not been set; the first column that has not been set and
+    /// must be.
     #[inline]
-    pub(crate) fn missing(&self) -> Option<usize> {
-        let column = self.set.trailing_ones() as usize;
-        (column < self.store.schema.columns().len()).then_some(column)
+    pub(crate) fn complete(&self) -> Result<(), usize> {
+        let schema = &self.store.schema;
+        let missing = schema.required() & !self.set;
+        if missing != 0 {
+            return Err(missing.trailing_zeros() as usize);
+        }
+        if schema.has_nullable() {
+            self.make_null();
+        }
+        Ok(())
+    }
+
+    fn make_null(&self) {
+        let fields = self.store.schema.fields().iter().enumerate();
+        for (index, field) in fields.filter(|(index, _)| self.set >> index & 1 == 0) {
+            let column = &self.store.schema.columns()[index];
+            match column.column_type {
+                ColumnType::Str { .. } => self.store.set_text(self.sequence, *field, &[]),
+                ColumnType::FixedBytes(_) => {}
+                _ => self.store.clear_number(self.sequence, *field),
+            }
+            if let Some(null) = field.null {
+                self.store.mark_null(self.sequence, null, true);
+            }
+        }
+    }
+
+    fn set_bytes(&self, index: usize, field: Field, bytes: &[u8]) -> Result<(), RowError> {
+        match field.text {
+            Some(text) if bytes.len() > text.max => {
+                return Err(RowError::TooLong {
+                    column: self.store.schema.columns()[index].name.clone(),
+                    max: text.max,
+                    len: bytes.len(),
+                });
+            }
+            Some(_) => self.store.set_text(self.sequence, field, bytes),
+            None if bytes.len() != field.width => {
+                return Err(self.wrong_length(index, field, bytes.len()));
+            }
+            None => self.store.set_bytes(self.sequence, field, bytes),
+        }
+        Ok(())
     }
 
     #[cold]

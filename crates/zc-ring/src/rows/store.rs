@@ -6,11 +6,12 @@
 //! Rows are numbered by sequence; rows `1024 b .. 1024 (b + 1)` are *block* `b`. In each block a
 //! delta column has a head of two words:
 //!
-//! * `base`: the value of the block's first row. Rows hold `value - base` as a signed integer of
+//! * `base`: the block's first value. Rows hold `value - base` as a signed integer of
 //!   the delta's width, wrapping, so that `base + delta` restores every value exactly.
 //! * `wide_from`: from this row of the block on, the column is *wide*: the whole value stands in a
 //!   side table, one word a slot, which costs no memory until it is used. 1024 while every value
-//!   fits. A value that does not fit makes the column wide for the rest of its block.
+//!   fits; more than that while every row is null, so that there is no base yet. A value that does
+//!   not fit makes the column wide for the rest of its block.
 //!
 //! So every row can be read on its own, from its slot, its block's head and at most one more word.
 //! There is one head more than the ring has blocks' worth of rows: the head of block `b` is reused
@@ -20,18 +21,22 @@
 //!
 //! * **D1** One writer at a time changes rows, heads and the side table, for sequences in its
 //!   licence, through atomic words, and in a shared licence after announcing them (W2).
-//! * **D2** The head of a block is complete before its first row is published. Later only
-//!   `wide_from` changes, from 1024 to a row that is not published yet: readers of published rows
-//!   read the same with the old value and the new.
+//! * **D2** A block's `base` is complete before the first row that has a value is published (rows
+//!   before it are null, and nobody reads it for them). Later only `wide_from` changes, from 1024
+//!   to a row that is not published yet: readers of published rows read the same with the old value
+//!   and the new.
 
 use zc_core::sync::Arc;
 
-use super::schema::{Field, Schema};
+use super::schema::{Field, INLINE_BYTES, NullBit, Schema};
 use super::words::Words;
 use crate::error::BuildError;
 
 /// Rows of a block, that is, rows that share a base.
 pub(crate) const BLOCK_ROWS: u64 = 1024;
+
+/// `wide_from` of a block that has no value yet.
+const NO_BASE: u64 = 2 * BLOCK_ROWS;
 
 /// The rows of one ring.
 #[derive(Debug)]
@@ -45,6 +50,8 @@ pub(crate) struct RowStore {
     blocks: usize,
     /// The side table: one word a slot, for each delta column.
     wide: Words,
+    /// Long texts: a stretch for each slot.
+    arena: Words,
 }
 
 impl RowStore {
@@ -53,12 +60,22 @@ impl RowStore {
         capacity: usize,
         initial: u64,
     ) -> Result<Arc<Self>, BuildError> {
+        Self::within(schema, capacity, initial, |len| Ok(Words::new(len)?))
+    }
+
+    /// As [`new`](Self::new), in memory that `allocate` gives out, so many words at a time. It is
+    /// asked for the same lengths in the same order whenever schema and capacity are the same.
+    pub(crate) fn within(
+        schema: Schema,
+        capacity: usize,
+        initial: u64,
+        mut allocate: impl FnMut(usize) -> Result<Words, BuildError>,
+    ) -> Result<Arc<Self>, BuildError> {
         let blocks = (capacity / BLOCK_ROWS as usize + 1)
             .next_power_of_two()
             .max(2);
-        let words = |a: usize, b: usize| {
-            let len = a.checked_mul(b).ok_or(BuildError::Capacity { capacity })?;
-            Ok::<_, BuildError>(Words::new(len)?)
+        let mut words = |a: usize, b: usize| {
+            allocate(a.checked_mul(b).ok_or(BuildError::Capacity { capacity })?)
         };
         Ok(Arc::new(Self {
             capacity,
@@ -67,6 +84,7 @@ impl RowStore {
             heads: words(blocks, schema.deltas() * 2)?,
             blocks,
             wide: words(capacity, schema.deltas())?,
+            arena: words(capacity, schema.arena_words())?,
             schema,
         }))
     }
@@ -105,6 +123,53 @@ impl RowStore {
         let unused = 64 - 8 * field.width as u32;
         let distance = ((narrow << unused) as i64 >> unused) as u64;
         self.heads.load(head).wrapping_add(distance)
+    }
+
+    /// Whether a nullable column of one row has no value.
+    #[inline]
+    pub(crate) fn is_null(&self, sequence: u64, null: NullBit) -> bool {
+        self.word(sequence, null.word) & null.mask != 0
+    }
+
+    /// How long the text is in a text column of one row; at most the longest there may be, whatever
+    /// the words say.
+    #[inline]
+    pub(crate) fn text_len(&self, sequence: u64, field: Field) -> usize {
+        let max = field.text.map_or(0, |text| text.max);
+        view_len(self.word(sequence, field.offset / 8), max)
+    }
+
+    /// A word of the text of one row that is too long for its view.
+    #[inline]
+    pub(crate) fn text_word(&self, sequence: u64, field: Field, word: usize) -> u64 {
+        let text = field.text.map_or(0, |text| text.offset);
+        self.arena.load(self.stretch(sequence) + text + word)
+    }
+
+    /// The bytes of a bytes or text column of one row.
+    ///
+    /// # Safety
+    /// The row does not change while the slice is used.
+    #[inline]
+    pub(crate) unsafe fn value_bytes(&self, sequence: u64, field: Field) -> &[u8] {
+        let Some(text) = field.text else {
+            // SAFETY: the caller's promise.
+            return unsafe { self.bytes(sequence, field.offset, field.width) };
+        };
+        let len = self.text_len(sequence, field);
+        if len <= INLINE_BYTES {
+            // SAFETY: the caller's promise.
+            return unsafe { self.bytes(sequence, field.offset + 4, len) };
+        }
+        let at = (self.stretch(sequence) + text.offset) * 8;
+        // SAFETY: the caller's promise; the arena's stretch changes with the row.
+        unsafe { self.arena.bytes(at, len) }
+    }
+
+    /// Where the slot's stretch of the arena begins, in words.
+    #[inline]
+    fn stretch(&self, sequence: u64) -> usize {
+        self.slot(sequence) * self.schema.arena_words()
     }
 
     /// The bytes of one row from `offset` on.
@@ -149,12 +214,13 @@ impl RowStore {
     fn distance(&self, sequence: u64, field: Field, delta: usize, logical: u64) -> Option<u64> {
         let head = self.head(sequence, delta);
         let row = sequence % BLOCK_ROWS;
-        if row == 0 || sequence == self.initial {
+        let wide_from = self.heads.load(head + 1);
+        if row == 0 || sequence == self.initial || wide_from == NO_BASE {
             self.heads.store(head, logical);
             self.heads.store(head + 1, BLOCK_ROWS);
             return Some(0);
         }
-        if row >= self.heads.load(head + 1) {
+        if row >= wide_from {
             return None;
         }
         let distance = logical.wrapping_sub(self.heads.load(head));
@@ -164,6 +230,65 @@ impl RowStore {
             return None;
         }
         Some(distance)
+    }
+
+    /// Says of a nullable column of one row whether it has a value (D1).
+    #[inline]
+    pub(crate) fn mark_null(&self, sequence: u64, null: NullBit, is_null: bool) {
+        let index = self.slot(sequence) * self.schema.words() + null.word;
+        let word = self.rows.load(index);
+        let marked = if is_null {
+            word | null.mask
+        } else {
+            word & !null.mask
+        };
+        if marked != word {
+            self.rows.store(index, marked);
+        }
+    }
+
+    /// Puts into a number column of one row that is null what costs a sealed block the least (D1): zero,
+    /// or for a delta column the base, if there is one.
+    pub(crate) fn clear_number(&self, sequence: u64, field: Field) {
+        let Some(delta) = field.delta else {
+            return self.set_number(sequence, field, 0);
+        };
+        let head = self.head(sequence, delta);
+        if sequence.is_multiple_of(BLOCK_ROWS) || sequence == self.initial {
+            self.heads.store(head + 1, NO_BASE);
+        }
+        if self.heads.load(head + 1) != NO_BASE {
+            self.set_number(sequence, field, self.heads.load(head));
+        }
+    }
+
+    /// Sets a text column of one row (D1). `text` is no longer than the column takes.
+    pub(crate) fn set_text(&self, sequence: u64, field: Field, text: &[u8]) {
+        let mut view = [0; 16];
+        let (len, rest) = view.split_at_mut(4);
+        len.copy_from_slice(&(text.len() as u32).to_ne_bytes());
+        if text.len() <= INLINE_BYTES {
+            rest[..text.len()].copy_from_slice(text);
+        } else {
+            let offset = field.text.map_or(0, |text| text.offset);
+            let start = self.stretch(sequence) + offset;
+            let chunks = text.chunks(8);
+            for (index, chunk) in chunks.enumerate() {
+                let mut word = [0; 8];
+                word[..chunk.len()].copy_from_slice(chunk);
+                self.arena.store(start + index, u64::from_ne_bytes(word));
+            }
+            // The arena in buffers of 4 GiB: which of them, and where in it.
+            let at = start as u64 * 8;
+            rest[..4].copy_from_slice(&text[..4]);
+            rest[4..8].copy_from_slice(&((at >> 32) as u32).to_ne_bytes());
+            rest[8..].copy_from_slice(&(at as u32).to_ne_bytes());
+        }
+        let index = self.slot(sequence) * self.schema.words() + field.offset / 8;
+        let (words, _) = view.as_chunks::<8>();
+        for (word, bytes) in words.iter().enumerate() {
+            self.rows.store(index + word, u64::from_ne_bytes(*bytes));
+        }
     }
 
     /// Sets a bytes column of one row (D1). `bytes` is as long as the field.
@@ -181,6 +306,13 @@ impl RowStore {
             rest = later;
         }
     }
+}
+
+/// The length that the first word of a view says, at most `max`.
+#[inline]
+pub(crate) fn view_len(word: u64, max: usize) -> usize {
+    let [a, b, c, d, ..] = word.to_ne_bytes();
+    (u32::from_ne_bytes([a, b, c, d]) as usize).min(max)
 }
 
 /// How far a field is shifted within its word, so that it lies at its offset in memory.

@@ -5,9 +5,10 @@
 
 use super::fixed::FixedBytes;
 use super::schema::ColumnType;
+use super::strings::Strings;
 
-/// A type that a column can be read as: the numbers, `bool`, and `[u8]` for `fixed_bytes`.
-/// Implemented here only.
+/// A type that a column can be read as: the numbers, `bool`, `[u8]` for `fixed_bytes`, `str` for
+/// text, and `Option`s of those. Implemented here only.
 pub trait ColumnData: sealed::Sealed + 'static {
     /// One value, as it is set and read.
     type Value<'a>;
@@ -15,6 +16,12 @@ pub trait ColumnData: sealed::Sealed + 'static {
     type Values;
     /// What errors call it.
     const NAME: &'static str;
+    /// How such values lie in the ring.
+    #[doc(hidden)]
+    const KIND: Kind;
+    /// Whether it can say that there is no value.
+    #[doc(hidden)]
+    const NULLABLE: bool = false;
     /// Whether a column of this type holds such values.
     fn fits(column: ColumnType) -> bool;
     #[doc(hidden)]
@@ -26,10 +33,20 @@ pub trait ColumnData: sealed::Sealed + 'static {
     fn collect(raw: RawColumn) -> Option<Self::Values>;
 }
 
-/// A value without its type. A number of the wrong kind comes out as the type's zero.
+/// How values lie in the ring.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Number,
+    /// Fixed bytes or text.
+    Bytes,
+}
+
+/// A value without its type. One of the wrong kind comes out as the type's zero.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
 pub enum Raw<'a> {
+    Null,
     Number(u64),
     Bytes(&'a [u8]),
 }
@@ -40,6 +57,9 @@ pub enum Raw<'a> {
 pub enum RawColumn {
     Numbers(Vec<u64>),
     Bytes(FixedBytes),
+    Texts(Strings),
+    /// The values, with anything where there is none, and whether there is none.
+    Nullable(Box<RawColumn>, Vec<bool>),
 }
 
 /// A number or a truth value: a type whose columns can be gathered into slices.
@@ -59,6 +79,7 @@ macro_rules! scalars {
             type Value<'a> = $t;
             type Values = Vec<$t>;
             const NAME: &'static str = stringify!($t);
+            const KIND: Kind = Kind::Number;
             #[inline]
             fn fits(column: ColumnType) -> bool {
                 column == ColumnType::$variant
@@ -71,18 +92,46 @@ macro_rules! scalars {
             fn from_raw(raw: Raw<'_>) -> $t {
                 match raw {
                     Raw::Number(logical) => Self::from_logical(logical),
-                    Raw::Bytes(_) => Self::default(),
+                    _ => Self::default(),
                 }
             }
             fn collect(raw: RawColumn) -> Option<Vec<$t>> {
-                let RawColumn::Numbers(numbers) = raw else {
+                let numbers = match raw {
+                    RawColumn::Numbers(numbers) => numbers,
+                    RawColumn::Nullable(values, _) => return Self::collect(*values),
+                    _ => return None,
+                };
+                let fits = |logical: &u64| Self::from_logical(*logical).to_logical() == *logical;
+                // Without an early end, so that it is vectorised.
+                let all_fit = numbers.iter().fold(true, |all, logical| all & fits(logical));
+                all_fit.then(|| numbers.into_iter().map(Self::from_logical).collect())
+            }
+        }
+        impl sealed::Sealed for Option<$t> {}
+        impl ColumnData for Option<$t> {
+            type Value<'a> = Option<$t>;
+            type Values = Vec<Option<$t>>;
+            const NAME: &'static str = concat!("Option<", stringify!($t), ">");
+            const KIND: Kind = Kind::Number;
+            const NULLABLE: bool = true;
+            #[inline]
+            fn fits(column: ColumnType) -> bool {
+                <$t>::fits(column)
+            }
+            #[inline]
+            fn into_raw<'a>(value: Self::Value<'a>) -> Raw<'a> {
+                value.map_or(Raw::Null, <$t>::into_raw)
+            }
+            #[inline]
+            fn from_raw(raw: Raw<'_>) -> Self {
+                (!matches!(raw, Raw::Null)).then(|| <$t>::from_raw(raw))
+            }
+            fn collect(raw: RawColumn) -> Option<Self::Values> {
+                let RawColumn::Nullable(values, nulls) = raw else {
                     return None;
                 };
-                let typed = |logical| {
-                    let value = Self::from_logical(logical);
-                    (value.to_logical() == logical).then_some(value)
-                };
-                numbers.into_iter().map(typed).collect()
+                let values = <$t>::collect(*values)?;
+                Some(optional(values.into_iter(), &nulls))
             }
         }
         impl Scalar for $t {
@@ -112,33 +161,84 @@ scalars! {
     bool, Bool, |v| v as u64, |l| l & 1 != 0;
 }
 
-impl sealed::Sealed for [u8] {}
+macro_rules! bytes {
+    ($($t:ty, $of:ty, $values:ty, $name:literal, $column:pat, $variant:ident, $to:expr, $from:expr;)*) => {$(
+        impl sealed::Sealed for $t {}
+        impl ColumnData for $t {
+            type Value<'a> = &'a $t;
+            type Values = $values;
+            const NAME: &'static str = stringify!($t);
+            const KIND: Kind = Kind::Bytes;
+            #[inline]
+            fn fits(column: ColumnType) -> bool {
+                matches!(column, $column)
+            }
+            #[inline]
+            fn into_raw<'a>(value: Self::Value<'a>) -> Raw<'a> {
+                Raw::Bytes($to(value))
+            }
+            #[inline]
+            fn from_raw(raw: Raw<'_>) -> &$t {
+                match raw {
+                    Raw::Bytes(bytes) => $from(bytes),
+                    _ => $from(&[]),
+                }
+            }
+            fn collect(raw: RawColumn) -> Option<$values> {
+                match raw {
+                    RawColumn::$variant(values) => Some(values),
+                    RawColumn::Nullable(values, _) => Self::collect(*values),
+                    _ => None,
+                }
+            }
+        }
+        impl sealed::Sealed for Option<&'static $t> {}
+        impl ColumnData for Option<&'static $t> {
+            type Value<'a> = Option<&'a $t>;
+            type Values = Vec<Option<$of>>;
+            const NAME: &'static str = $name;
+            const KIND: Kind = Kind::Bytes;
+            const NULLABLE: bool = true;
+            #[inline]
+            fn fits(column: ColumnType) -> bool {
+                <$t>::fits(column)
+            }
+            #[inline]
+            fn into_raw<'a>(value: Self::Value<'a>) -> Raw<'a> {
+                value.map_or(Raw::Null, <$t>::into_raw)
+            }
+            #[inline]
+            fn from_raw(raw: Raw<'_>) -> Self::Value<'_> {
+                (!matches!(raw, Raw::Null)).then(|| <$t>::from_raw(raw))
+            }
+            fn collect(raw: RawColumn) -> Option<Self::Values> {
+                let RawColumn::Nullable(values, nulls) = raw else {
+                    return None;
+                };
+                let values = <$t>::collect(*values)?;
+                Some(optional(values.iter().map(<$of>::from), &nulls))
+            }
+        }
+    )*};
+}
 
-impl ColumnData for [u8] {
-    type Value<'a> = &'a [u8];
-    type Values = FixedBytes;
-    const NAME: &'static str = "[u8]";
-    #[inline]
-    fn fits(column: ColumnType) -> bool {
-        matches!(column, ColumnType::FixedBytes(_))
-    }
-    #[inline]
-    fn into_raw<'a>(value: Self::Value<'a>) -> Raw<'a> {
-        Raw::Bytes(value)
-    }
-    #[inline]
-    fn from_raw(raw: Raw<'_>) -> &[u8] {
-        match raw {
-            Raw::Number(_) => &[],
-            Raw::Bytes(bytes) => bytes,
-        }
-    }
-    fn collect(raw: RawColumn) -> Option<FixedBytes> {
-        match raw {
-            RawColumn::Numbers(_) => None,
-            RawColumn::Bytes(bytes) => Some(bytes),
-        }
-    }
+bytes! {
+    [u8], Vec<u8>, FixedBytes, "Option<&[u8]>", ColumnType::FixedBytes(_), Bytes, |v| v, |b| b;
+    str, String, Strings, "Option<&str>", ColumnType::Str { .. }, Texts, str::as_bytes, text;
+}
+
+/// Only UTF-8 is ever set; what somebody else has made of shared memory may be anything.
+#[inline]
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap_or_default()
+}
+
+/// The values, where there are values.
+fn optional<V>(values: impl Iterator<Item = V>, nulls: &[bool]) -> Vec<Option<V>> {
+    values
+        .zip(nulls)
+        .map(|(value, is_null)| (!is_null).then_some(value))
+        .collect()
 }
 
 mod sealed {

@@ -2,11 +2,14 @@
 //!
 //! # Invariants
 //!
-//! * **I1** The region holds `len` words, aligned for `u64`, at an address that does not change.
-//! * **I2** Words change only through [`Words::store`].
+//! * **I1** The memory holds `len` words from `start` on, aligned for `u64`, at an address that does
+//!   not change while the words exist.
+//! * **I2** Words change only through [`Words::store`], here or in another process that maps them.
 //!
 //! The model checkers' atomics cannot lie over memory: there they stand beside it, and the memory
 //! follows them.
+
+use std::ptr::NonNull;
 
 use zc_core::Region;
 use zc_core::error::RegionError;
@@ -22,11 +25,24 @@ const PAGES: usize = 64 << 10;
 
 #[derive(Debug)]
 pub(crate) struct Words {
-    region: Region,
+    start: NonNull<u64>,
     len: usize,
+    /// What the words lie in.
+    _memory: Box<dyn Memory>,
     #[cfg(any(zc_loom, zc_shuttle))]
     model: Box<[AtomicU64]>,
 }
+
+/// Whatever owns the memory that words lie in, and gives it back when it is dropped.
+pub(crate) trait Memory: std::fmt::Debug + Send + Sync {}
+
+impl Memory for Region {}
+
+// SAFETY: the memory goes with the value (I1) and is accessed atomically (I2).
+unsafe impl Send for Words {}
+
+// SAFETY: as for `Send`.
+unsafe impl Sync for Words {}
 
 impl Words {
     /// `len` words of zero.
@@ -41,22 +57,30 @@ impl Words {
         };
         #[cfg(not(unix))]
         let region = Region::heap(bytes, ALIGN)?;
-        Ok(Self {
-            region,
+        let start = region.as_ptr().cast();
+        // SAFETY: the region was made with this length and alignment, and belongs to the words now.
+        Ok(unsafe { Self::over(start, len, Box::new(region)) })
+    }
+
+    /// `len` words of `memory`, from `start` on, which are zero or were stored as words.
+    ///
+    /// # Safety
+    /// I1: `memory` holds so many words there, for as long as it is not dropped.
+    pub(crate) unsafe fn over(start: NonNull<u64>, len: usize, memory: Box<dyn Memory>) -> Self {
+        debug_assert!(start.is_aligned());
+        Self {
+            start,
             len,
+            _memory: memory,
             #[cfg(any(zc_loom, zc_shuttle))]
             model: (0..len).map(|_| AtomicU64::new(0)).collect(),
-        })
+        }
     }
 
     #[inline]
     fn at(&self, index: usize) -> *mut u64 {
         debug_assert!(index < self.len);
-        self.region
-            .as_ptr()
-            .as_ptr()
-            .cast::<u64>()
-            .wrapping_add(index)
+        self.start.as_ptr().wrapping_add(index)
     }
 
     #[inline]
@@ -101,7 +125,7 @@ impl Words {
                 .checked_add(len)
                 .is_some_and(|end| end <= self.len * 8)
         );
-        let at = self.region.as_ptr().as_ptr().wrapping_add(offset);
+        let at = self.start.as_ptr().cast::<u8>().wrapping_add(offset);
         // SAFETY: I1, the assertion, and the caller's promise.
         unsafe { std::slice::from_raw_parts(at, len) }
     }

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::LEAST_CACHE;
+
 /// What `--help` prints.
 pub const HELP: &str = "\
 Runs market data through everything: ring, channel, agent, disk cache, HTTP, and back.
@@ -18,8 +20,9 @@ usage: cargo xtask demo [OPTIONS]
   --json FILE        write everything that was measured
   --html FILE        write the report with its plots there (default: a file in the temporary
                      folder, whose path is printed)
-  --cache-bytes N    let the cache keep so many bytes (default: 268435456); the oldest groups make
-                     room
+  --tui              show rates and every stage's lag on the terminal instead of bars
+  --cache-bytes N    let the cache keep so many bytes (default: 268435456, at least 8388608); the
+                     oldest groups make room
   --help             this text
 
 The input is CSV with a header line. These columns are needed, in any order; others are ignored:
@@ -56,6 +59,7 @@ pub struct Args {
     pub json: Option<PathBuf>,
     pub html: Option<PathBuf>,
     pub cache_bytes: u64,
+    pub tui: bool,
 }
 
 /// Reads the command line; `None` where only the help was wanted.
@@ -71,6 +75,7 @@ pub fn parse() -> Result<Option<Args>, lexopt::Error> {
         json: None,
         html: None,
         cache_bytes: 256 << 20,
+        tui: false,
     };
     let mut parser = lexopt::Parser::from_env();
     while let Some(arg) = parser.next()? {
@@ -89,7 +94,13 @@ pub fn parse() -> Result<Option<Args>, lexopt::Error> {
             Long("serve") => args.serve = Some(parser.value()?.parse()?),
             Long("json") => args.json = Some(parser.value()?.into()),
             Long("html") => args.html = Some(parser.value()?.into()),
-            Long("cache-bytes") => args.cache_bytes = parser.value()?.parse()?,
+            Long("cache-bytes") => {
+                args.cache_bytes = parser.value()?.parse()?;
+                if args.cache_bytes < LEAST_CACHE {
+                    return Err(format!("--cache-bytes: at least {LEAST_CACHE}").into());
+                }
+            }
+            Long("tui") => args.tui = true,
             Long("help") | Short('h') => return Ok(None),
             _ => return Err(arg.unexpected()),
         }

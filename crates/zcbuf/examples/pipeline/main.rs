@@ -13,6 +13,7 @@
 mod archive;
 mod args;
 mod bars;
+mod dashboard;
 mod failure;
 mod feed;
 mod http;
@@ -57,8 +58,10 @@ const RING_ROWS: usize = 1 << 16;
 const GROUP_BYTES: usize = 1 << 20;
 /// Bytes of groups under way between archiver and cache.
 const AGENT_BUDGET: usize = 16 << 20;
-/// Groups stored and not yet verified.
-const UNVERIFIED_GROUPS: usize = 32;
+/// Groups stored and not yet verified, at most.
+const UNVERIFIED_GROUPS: u64 = 32;
+/// The smallest cache: evicting never reaches a group that is not verified.
+pub const LEAST_CACHE: u64 = 8 * GROUP_BYTES as u64;
 /// Chunks of rows whose fingerprints wait for the verifier: more than ring, agent and cache hold.
 const FINGERPRINTS: usize = 1 << 16;
 /// How long a source may take to notice Ctrl-C before it is left behind.
@@ -206,14 +209,18 @@ async fn flow(
         .delivery(Delivery::Ordered)
         .spawn()
         .map_err(Failure::because("the agent"))?;
-    let (stored_in, stored) = bounded::<Stored>(UNVERIFIED_GROUPS);
+    // A quarter of the cache: an object needs its room in one piece, and takes neighbours with it.
+    let unverified = (args.cache_bytes / (4 * GROUP_BYTES as u64)).clamp(1, UNVERIFIED_GROUPS);
+    let (stored_in, stored) = bounded::<Stored>(unverified as usize);
     let (bars_in, bars) = bounded(1024);
     let (fingerprints_in, fingerprints) = bounded::<Fingerprint>(FINGERPRINTS);
 
     let stamps: &'static Stamps = Box::leak(Box::new(Stamps::new()));
-    let progress: &'static Progress = Box::leak(Box::new(Progress::new(
-        source.expected_rows().or(args.rows),
-    )));
+    let progress = match args.tui {
+        true => Progress::dashboard(),
+        false => Progress::new(source.expected_rows().or(args.rows)),
+    };
+    let progress: &'static Progress = Box::leak(Box::new(progress));
     let before = ledger::snapshot();
     let start = Instant::now();
 

@@ -1,8 +1,10 @@
-//! Progress bars while the pipeline runs. They show themselves only on a terminal.
+//! What is seen while the pipeline runs: a bar a stage, or the dashboard. Both show themselves only on
+//! a terminal.
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use zcbuf::core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use crate::dashboard::Dashboard;
 use crate::shared::Shared;
 
 /// Which counter a bar shows.
@@ -10,10 +12,25 @@ type Counter = fn(&Shared) -> &AtomicU64;
 
 pub struct Progress {
     all: MultiProgress,
-    bars: Vec<(ProgressBar, Counter)>,
+    shown: Shown,
+}
+
+enum Shown {
+    Bars(Vec<(ProgressBar, Counter)>),
+    Dashboard(Dashboard),
 }
 
 impl Progress {
+    /// The dashboard, on a terminal that can show it.
+    pub fn dashboard() -> Self {
+        let all = MultiProgress::new();
+        if all.is_hidden() {
+            eprintln!("demo: standard error is no terminal: --tui shows nothing");
+        }
+        let shown = Shown::Dashboard(Dashboard::new(&all));
+        Self { all, shown }
+    }
+
     /// Bars for a run of so many rows, or for one whose length nobody knows.
     pub fn new(rows: Option<u64>) -> Self {
         let template = if rows.is_some() {
@@ -39,24 +56,32 @@ impl Progress {
         });
         Self {
             all,
-            bars: bars.into(),
+            shown: Shown::Bars(bars.into()),
         }
     }
 
     /// Draws the counters as they are.
     pub fn draw(&self, shared: &Shared) {
-        for (bar, counter) in &self.bars {
-            bar.set_position(counter(shared).load(Relaxed));
+        match &self.shown {
+            Shown::Dashboard(dashboard) => dashboard.draw(shared),
+            Shown::Bars(bars) => {
+                for (bar, counter) in bars {
+                    bar.set_position(counter(shared).load(Relaxed));
+                }
+            }
         }
     }
 
-    /// A line above the bars, on standard error.
+    /// A line above all that, on standard error.
     pub fn say(&self, line: &str) {
         self.all.suspend(|| eprintln!("{line}"));
     }
 
     pub fn finish(&self, shared: &Shared) {
         self.draw(shared);
-        self.bars.iter().for_each(|(bar, _)| bar.abandon());
+        match &self.shown {
+            Shown::Dashboard(dashboard) => dashboard.finish(),
+            Shown::Bars(bars) => bars.iter().for_each(|(bar, _)| bar.abandon()),
+        }
     }
 }

@@ -15,7 +15,9 @@ pub struct Stored {
     pub len: usize,
 }
 
-/// Stores every group under a key of its own, in order, and tells the verifier.
+/// Stores every group under a key of its own, in order, and tells the verifier. A group is stored
+/// when there is room for telling so: what is stored and not verified is bounded, and must not be more
+/// than the cache keeps.
 pub async fn store_groups(
     mut groups: Groups,
     cache: RawDiskCache,
@@ -32,6 +34,9 @@ pub async fn store_groups(
                 )));
             }
         };
+        let Ok(told) = stored.reserve().await else {
+            return Err(Failure::run("the verifier is gone"));
+        };
         let key = format!("group-{:08}", group.group_id());
         let bytes = group.into_bytes();
         let len = bytes.len();
@@ -41,9 +46,7 @@ pub async fn store_groups(
             .map_err(Failure::because(format_args!("storing {key}")))?;
         shared.groups.fetch_add(1, Relaxed);
         shared.stored_bytes.fetch_add(len as u64, Relaxed);
-        if stored.send(Stored { key, len }).await.is_err() {
-            return Err(Failure::run("the verifier is gone"));
-        }
+        told.send(Stored { key, len });
     }
 }
 

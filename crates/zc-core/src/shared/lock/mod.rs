@@ -122,7 +122,7 @@ impl RawLock {
     }
 
     /// Whether a writer waits until the readers inside are gone.
-    #[cfg(all(debug_assertions, not(any(zc_loom, zc_shuttle))))]
+    #[cfg(all(debug_assertions, not(any(zc_loom, zc_shuttle)), not(zc_tsan)))]
     pub(in crate::shared) fn has_waiting_writer(&self) -> bool {
         let state = self.busy.state.load(Ordering::Relaxed);
         state & (PENDING | SUMMONED) != 0 || self.writers.waiting() > 0

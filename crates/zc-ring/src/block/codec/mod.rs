@@ -2,26 +2,53 @@
 //!
 //! Numbers are coded in their logical form (sign-extended to 64 bits), in wrapping arithmetic.
 //!
-//! | codec | id | holds | payload |
+//! | codec | id | for | holds |
 //! |---|---|---|---|
-//! | raw | 0 | anything | the values, little-endian, at their own width |
-//! | constant | 1 | one value | none for numbers (`base` is the value); the value for bytes |
+//! | raw | 0 | all | the values, little-endian, at their own width |
+//! | constant | 1 | all | one value |
 //! | frame of reference, by bytes | 2 | numbers | `value - base` in 1, 2 or 4 bytes |
 //! | frame of reference, by bits | 3 | numbers | `value - base` in `bits` bits |
-//! | delta | 4 | integers | `value - previous - base` in `bits` bits, from the second row on; `first` is the first value |
+//! | delta | 4 | integers | `value - previous - base` in `bits` bits |
+//! | patched frame of reference | 5 | numbers | `value - base` in [layers] |
+//! | patched delta | 6 | integers | `value - previous`, zigzag, in [layers] |
+//! | patched delta of delta | 7 | integers | steps from step to step, zigzag, in [layers] |
+//! | runs | 8 | numbers | [`nested`]: where runs begin, and their values |
+//! | dictionary | 9 | all | [`nested`]: the values there are, and which each row has |
+//! | decimals | 10 | floats | [`nested`]: integers over a power of ten |
+//!
+//! # Choice and cost
+//!
+//! The smallest is taken, the lower id of equals; sizes are exact and follow from statistics, so that
+//! the same rows always give the same bytes. Integers cost six passes over 1024 values (ranges,
+//! histograms of bit lengths) and the choice of layers; runs and dictionaries are tried where what is
+//! best so far is no smaller than they must be, decimals where half of 32 samples are any. The passes
+//! and all decoding go through [`kernels`], which suit the processor at run time.
 
 pub(crate) mod bits;
+pub(crate) mod bytes;
+pub(crate) mod kernels;
+mod layers;
+mod leaf;
+mod nested;
 
 use super::stats::Stats;
-use bits::{pack, packed_len, unpack};
+use crate::rows::ColumnType;
+use leaf::Leaf;
+use nested::{Decimals, Dictionary, Runs};
 
 pub(crate) const RAW: u8 = 0;
 pub(crate) const CONSTANT: u8 = 1;
 pub(crate) const FOR_BYTES: u8 = 2;
 pub(crate) const FOR_BITS: u8 = 3;
 pub(crate) const DELTA: u8 = 4;
+pub(crate) const PATCHED: u8 = 5;
+pub(crate) const PATCHED_DELTA: u8 = 6;
+pub(crate) const DELTA2: u8 = 7;
+pub(crate) const RUNS: u8 = 8;
+pub(crate) const DICTIONARY: u8 = 9;
+pub(crate) const DECIMALS: u8 = 10;
 
-/// How a column of numbers is coded.
+/// How a column of numbers is coded, as far as its entry says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Coding {
     pub(crate) codec: u8,
@@ -30,147 +57,117 @@ pub(crate) struct Coding {
     pub(crate) first: u64,
 }
 
-impl Coding {
-    /// The smallest coding of numbers of `width` bytes; of equals, the one that decodes fastest.
-    pub(crate) fn best(numbers: &[u64], stats: &Stats, width: usize) -> Self {
-        let count = numbers.len();
-        let first = numbers[0];
-        let plain = |codec, bits, base| Self {
-            codec,
-            bits,
-            base,
-            first: 0,
+/// The coding of a column, with what its payload is made from.
+#[derive(Debug)]
+pub(crate) struct Choice {
+    pub(crate) coding: Coding,
+    /// Bytes of its payload.
+    pub(crate) len: usize,
+    plan: Plan,
+}
+
+#[derive(Debug)]
+enum Plan {
+    Leaf(Leaf),
+    Runs(Runs),
+    Dictionary(Dictionary),
+    Decimals(Decimals),
+}
+
+impl Choice {
+    /// The smallest coding of numbers of a type; of equals, the one that decodes fastest.
+    pub(crate) fn smallest(numbers: &[u64], stats: &Stats, column_type: ColumnType) -> Self {
+        let width = column_type.bytes();
+        let is_integer = column_type.is_integer();
+        let mut best = Self::leaf(Leaf::best(numbers, stats.base, width, is_integer));
+        if let Some(runs) = Runs::best(numbers, stats.base, width, best.len) {
+            best = Self::nested(RUNS, runs.len(), Plan::Runs(runs));
+        }
+        if let Some(dictionary) = Dictionary::best(numbers, width, best.len) {
+            best = Self::nested(DICTIONARY, dictionary.len(), Plan::Dictionary(dictionary));
+        }
+        if matches!(column_type, ColumnType::F32 | ColumnType::F64)
+            && let Some(decimals) = Decimals::best(numbers, width, best.len)
+        {
+            best = Self::nested(DECIMALS, decimals.len(), Plan::Decimals(decimals));
+        }
+        best
+    }
+
+    /// The coding that can be read in place: raw, and bools as bits.
+    pub(crate) fn plain(numbers: &[u64], column_type: ColumnType) -> Self {
+        let coding = match column_type {
+            ColumnType::Bool => Coding::new(FOR_BITS, 1, 0),
+            _ => Coding::new(RAW, 0, 0),
         };
-        let spread = numbers
-            .iter()
-            .fold(0, |all, number| all | number.wrapping_sub(stats.base));
-        if spread == 0 {
-            return plain(CONSTANT, 0, stats.base);
-        }
-        let bits = 64 - spread.leading_zeros();
-        let (least, delta_bits) = deltas(numbers);
-        let candidates = [
-            plain(RAW, 0, 0),
-            plain(FOR_BYTES, bits.next_power_of_two().max(8) as u8, stats.base),
-            plain(FOR_BITS, bits as u8, stats.base),
-            Self {
-                codec: DELTA,
-                bits: delta_bits as u8,
-                base: least,
-                first,
-            },
-        ];
-        let is_allowed = |coding: &Self| coding.is_valid(width, stats.is_integer);
-        let size = |coding: &Self| coding.payload_len(count, width);
-        // `min_by_key` keeps the first of equals; raw is always allowed.
-        candidates
-            .into_iter()
-            .filter(is_allowed)
-            .min_by_key(size)
-            .unwrap_or(plain(RAW, 0, 0))
+        Self::leaf(Leaf::plain(coding, numbers.len(), column_type.bytes()))
     }
 
-    /// Whether such a coding may stand in a block, for numbers of `width` bytes.
-    pub(crate) fn is_valid(&self, width: usize, is_integer: bool) -> bool {
-        let own_bits = 8 * width as u8;
-        let has_first = self.first == 0 || self.codec == DELTA;
-        has_first
-            && match self.codec {
-                RAW => self.bits == 0 && self.base == 0,
-                CONSTANT => self.bits == 0,
-                FOR_BYTES => matches!(self.bits, 8 | 16 | 32) && self.bits < own_bits,
-                FOR_BITS => self.bits > 0 && self.bits < own_bits,
-                DELTA => is_integer && self.bits < 64,
-                _ => false,
-            }
-    }
-
-    /// Bytes that `count` numbers of `width` bytes take. Only for valid codings.
-    pub(crate) fn payload_len(&self, count: usize, width: usize) -> usize {
-        match self.codec {
-            CONSTANT => 0,
-            FOR_BYTES => count * (self.bits as usize / 8),
-            FOR_BITS => packed_len(count, self.bits.into()),
-            DELTA => packed_len(count - 1, self.bits.into()),
-            _ => count * width,
+    fn leaf(leaf: Leaf) -> Self {
+        Self {
+            coding: leaf.coding,
+            len: leaf.len,
+            plan: Plan::Leaf(leaf),
         }
     }
 
-    /// Appends `numbers`.
+    fn nested(codec: u8, len: usize, plan: Plan) -> Self {
+        Self {
+            coding: Coding::new(codec, 0, 0),
+            len,
+            plan,
+        }
+    }
+
+    /// Appends `numbers`, those that this was made for.
     pub(crate) fn encode(&self, numbers: &[u64], width: usize, out: &mut Vec<u8>) {
-        let distances = numbers.iter().map(|number| number.wrapping_sub(self.base));
+        match &self.plan {
+            Plan::Leaf(leaf) => leaf.encode(numbers, width, out),
+            Plan::Runs(runs) => runs.encode(out),
+            Plan::Dictionary(dictionary) => dictionary.encode(out),
+            Plan::Decimals(decimals) => decimals.encode(out),
+        }
+    }
+}
+
+impl Coding {
+    /// Whether `payload` is exactly `count` numbers of a type, so coded. Only what this lets pass is
+    /// decoded.
+    pub(crate) fn check(&self, payload: &[u8], count: usize, column_type: ColumnType) -> bool {
+        let width = column_type.bytes();
+        let is_float = matches!(column_type, ColumnType::F32 | ColumnType::F64);
+        let is_nested = *self == Self::new(self.codec, 0, 0);
         match self.codec {
-            CONSTANT => {}
-            FOR_BYTES => put(distances, self.bits as usize / 8, out),
-            FOR_BITS => pack(distances, self.bits.into(), out),
-            DELTA => {
-                let steps = numbers.windows(2).map(|pair| pair[1].wrapping_sub(pair[0]));
-                let distances = steps.map(|step| step.wrapping_sub(self.base));
-                pack(distances, self.bits.into(), out);
-            }
-            _ => put(numbers.iter().copied(), width, out),
+            RUNS => is_nested && nested::check_runs(payload, count, width),
+            DICTIONARY => is_nested && nested::check_dictionary(payload, count, width),
+            DECIMALS => is_nested && is_float && nested::check_decimals(payload, count, width),
+            DELTA | PATCHED_DELTA | DELTA2 if !column_type.is_integer() => false,
+            _ => leaf::check(self, payload, count, width),
         }
     }
 
-    /// The `count` numbers in `payload`, whose length has been checked. Raw numbers of signed types
-    /// come out sign-extended.
+    /// Decodes `out.len()` numbers of `width` bytes; raw ones come out sign-extended where
+    /// `is_signed`. `None` where `payload` is none that [`check`](Self::check) lets pass.
     pub(crate) fn decode(
         &self,
         payload: &[u8],
-        count: usize,
         width: usize,
         is_signed: bool,
-    ) -> Vec<u64> {
-        let mut numbers = Vec::with_capacity(count);
+        out: &mut [u64],
+    ) -> Option<()> {
         match self.codec {
-            CONSTANT => numbers.resize(count, self.base),
-            FOR_BYTES => get(payload, self.bits as usize / 8, |distance| {
-                numbers.push(self.base.wrapping_add(distance));
-            }),
-            FOR_BITS => unpack(payload, self.bits.into(), count, |distance| {
-                numbers.push(self.base.wrapping_add(distance));
-            }),
-            DELTA => {
-                let mut last = self.first;
-                numbers.push(last);
-                unpack(payload, self.bits.into(), count - 1, |distance| {
-                    last = last.wrapping_add(self.base).wrapping_add(distance);
-                    numbers.push(last);
-                });
-            }
-            _ => {
-                let unused = 64 - 8 * width as u32;
-                get(payload, width, |number| {
-                    let extended = (number << unused) as i64 >> unused;
-                    numbers.push(if is_signed { extended as u64 } else { number });
-                });
-            }
+            RUNS => nested::decode_runs(payload, width, out),
+            DICTIONARY => nested::decode_dictionary(payload, width, out),
+            DECIMALS => nested::decode_decimals(payload, width, out),
+            _ => leaf::decode(self, payload, width, is_signed, out),
         }
-        numbers
     }
-}
 
-/// The least step from one number to the next, and the bits that the others take above it.
-fn deltas(numbers: &[u64]) -> (u64, u32) {
-    let steps = || numbers.windows(2).map(|pair| pair[1].wrapping_sub(pair[0]));
-    let least = steps().map(|step| step as i64).min().unwrap_or(0) as u64;
-    let spread = steps().fold(0, |all, step| all | step.wrapping_sub(least));
-    (least, 64 - spread.leading_zeros())
-}
-
-/// Appends the low `width` bytes of each number.
-fn put(numbers: impl Iterator<Item = u64>, width: usize, out: &mut Vec<u8>) {
-    for number in numbers {
-        out.extend_from_slice(&number.to_le_bytes()[..width]);
+    /// Number `index`, not sign-extended, where it can be found without the others.
+    pub(crate) fn get(&self, payload: &[u8], width: usize, index: usize) -> Option<u64> {
+        match self.codec {
+            DICTIONARY => nested::get_in_dictionary(payload, width, index),
+            _ => leaf::get(self, payload, width, index),
+        }
     }
-}
-
-/// Calls `take` with each number of `width` bytes, zero-extended.
-fn get(bytes: &[u8], width: usize, take: impl FnMut(u64)) {
-    let number = |bytes: &[u8]| {
-        let mut whole = [0; 8];
-        whole[..width].copy_from_slice(bytes);
-        u64::from_le_bytes(whole)
-    };
-    bytes.chunks_exact(width).map(number).for_each(take);
 }
