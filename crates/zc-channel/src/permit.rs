@@ -165,6 +165,7 @@ impl<T> Sender<T> {
 impl<T> Permit<'_, T> {
     /// Sends `value`. Works on a closed channel as well: whoever got a permit may use it. If no
     /// receiver is left, `value` is dropped at once.
+    #[inline]
     pub fn send(self, value: T) {
         let shared = self.shared;
         mem::forget(self);
@@ -174,8 +175,9 @@ impl<T> Permit<'_, T> {
     /// Lets `f` write the item: it gets `T::default()`, and what it leaves there is sent.
     ///
     /// `f` runs before the item has a position, so it holds nobody up, however long it takes, and
-    /// may use the channel itself. What it wrote moves into the queue with one copy of
-    /// `size_of::<T>()` bytes, of which the compiler saves what it can.
+    /// may use the channel itself. What it wrote then moves into its slot: one copy of
+    /// `size_of::<T>()` bytes, which is the price of that. (Where one producer is enough,
+    /// [`spsc`](crate::spsc) chunks are written in place.)
     ///
     /// # Panics
     /// If `f` does: the value is dropped and the permit given back.

@@ -58,8 +58,9 @@ impl<T> Receiver<T> {
 
     /// Receives an item, blocking the thread until there is one. `None` at the end.
     #[must_use = "the item is lost if it is not looked at"]
+    #[inline]
     pub fn recv_blocking(&self) -> Option<T> {
-        self.shared.block_recv(None).ok()
+        self.shared.block_recv_for_ever()
     }
 
     /// Receives an item if there is one now. May overtake receivers that wait.

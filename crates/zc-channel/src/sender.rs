@@ -47,6 +47,7 @@ impl<T> Sender<T> {
     ///
     /// # Errors
     /// `SendError(value)` if the channel is or becomes closed.
+    #[inline]
     pub fn send_blocking(&self, value: T) -> Result<(), SendError<T>> {
         match self.shared.block_send(value, None) {
             Ok(()) => Ok(()),

@@ -36,6 +36,7 @@ use zc_core::wait::WaitList;
 use crate::core::Stamped;
 use crate::drops::drop_each;
 use crate::error::CapacityError;
+use crate::wait::Luck;
 
 pub(crate) struct Shared<T> {
     pub(crate) core: Stamped<T>,
@@ -44,6 +45,8 @@ pub(crate) struct Shared<T> {
     pub(crate) senders: WaitList,
     pub(crate) watchers: WaitList,
     pub(crate) closing: WaitList,
+    pub(crate) receivers_luck: Luck,
+    pub(crate) senders_luck: Luck,
     sender_count: AtomicUsize,
     receiver_count: AtomicUsize,
 }
@@ -65,18 +68,23 @@ impl<T> Shared<T> {
             senders: WaitList::new(),
             watchers: WaitList::new(),
             closing: WaitList::new(),
+            receivers_luck: Luck::new(),
+            senders_luck: Luck::new(),
             sender_count: AtomicUsize::new(1),
             receiver_count: AtomicUsize::new(1),
         })
     }
 
     // ---- about to sleep ----
+    //
+    // What is looked at before the line was made ready by a read-modify-write, and whoever entered the
+    // line ahead of that has been counted by then: no barrier of our own is needed to see it.
 
     /// A sender found no room and is about to sleep: a receiver should be awake.
     #[cold]
     pub(crate) fn nudge_receivers(&self) {
         if !self.core.is_empty() && !seeded("channel.nudge_receiver") {
-            self.receivers.notify(1);
+            self.receivers.notify_after_rmw(1);
         }
     }
 
@@ -84,7 +92,7 @@ impl<T> Shared<T> {
     #[cold]
     pub(crate) fn nudge_senders(&self) {
         if !self.core.is_full() && !seeded("channel.nudge_sender") {
-            self.senders.notify(1);
+            self.senders.notify_after_rmw(1);
         }
     }
 

@@ -12,8 +12,8 @@ use std::mem;
 use zc_core::sync::atomic::Ordering::SeqCst;
 
 use super::stamped::again;
-use super::word::{CLOSED, FORCING, Room};
-use super::{Backoff, Stamped};
+use super::word::{ABANDONED, CLOSED, FORCING, PERMIT, Room};
+use super::{AtEnd, Backoff, Stamped};
 use crate::error::{TryRecvError, TrySendError};
 
 /// A free slot to be filled.
@@ -82,6 +82,53 @@ impl<T> Stamped<T> {
         }
     }
 
+    /// Claims the next place in the room of one permit, which is used up, and tells whether the
+    /// channel is closed. `None` if no receiver is left.
+    #[inline]
+    pub(crate) fn claim_permitted(&self) -> Option<(Vacancy<'_, T>, bool)> {
+        self.claim_in_room_of(PERMIT, ABANDONED)
+    }
+
+    /// As [`claim_permitted`](Self::claim_permitted), taking `held` off the word; `None` if one of the
+    /// flags in `void` is set.
+    pub(super) fn claim_in_room_of(&self, held: u64, void: u64) -> Option<(Vacancy<'_, T>, bool)> {
+        let mut backoff = Backoff::new();
+        let mut tail = self.tail.load(SeqCst);
+        loop {
+            debug_assert!(self.layout.permits(tail) > 0, "a permit is out");
+            if tail & FORCING & !held != 0 {
+                backoff.peer_is_busy();
+                tail = again(&self.tail);
+                continue;
+            }
+            let refused = tail & void != 0;
+            let claimed = if refused { 0 } else { self.layout.scaled(1) };
+            let next = (tail - held).wrapping_add(claimed);
+            match self.tail.compare_exchange_weak(tail, next, SeqCst, SeqCst) {
+                Ok(_) if refused => return None,
+                Ok(_) => break,
+                Err(now) => {
+                    backoff.lost_race();
+                    tail = now;
+                }
+            }
+        }
+        // The exchange made `position` ours to send; the permit said that there is room for it, so its
+        // slot is free, or is about to be.
+        let position = self.layout.position(tail);
+        let index = self.layout.slot(position);
+        let mut backoff = Backoff::new();
+        while !self.slots.is_free(index, position) {
+            backoff.peer_is_busy();
+        }
+        let vacancy = Vacancy {
+            core: self,
+            index,
+            position,
+        };
+        Some((vacancy, tail & CLOSED != 0))
+    }
+
     /// Claims the oldest item.
     #[inline]
     pub(crate) fn claim_item(&self) -> Result<Occupancy<'_, T>, TryRecvError> {
@@ -132,6 +179,20 @@ impl<T> Occupancy<'_, T> {
         let value = unsafe { self.core.take(self.position) };
         mem::forget(self);
         value
+    }
+
+    /// As [`take`](Self::take), and calls `freed` then; with the item in the last expression, so that
+    /// a large one is read straight to where a caller that returns it wants it.
+    #[inline]
+    pub(crate) fn take_straight(self, freed: impl FnOnce()) -> T {
+        let (core, position) = (self.core, self.position);
+        mem::forget(self);
+        let _freed = AtEnd::new(|| {
+            core.free(position);
+            freed();
+        });
+        // SAFETY: as in `take`.
+        unsafe { core.read(position) }
     }
 }
 

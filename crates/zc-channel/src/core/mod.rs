@@ -39,6 +39,7 @@
 //! waiter list over it; whoever sleeps has seen `queued == 0` (or `used ≥ capacity`) in the words
 //! that the waking side changes by a read-modify-write before it looks for sleepers.
 
+mod at_end;
 mod backoff;
 mod batch;
 mod claim;
@@ -47,6 +48,7 @@ mod slots;
 mod stamped;
 mod word;
 
+use at_end::AtEnd;
 pub(crate) use backoff::Backoff;
 pub(crate) use claim::Vacancy;
 pub(crate) use stamped::Stamped;

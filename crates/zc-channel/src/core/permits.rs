@@ -57,42 +57,6 @@ impl<T> Stamped<T> {
         before & CLOSED != 0 && self.layout.permits(before) == count as u64
     }
 
-    /// Queues `value` in the room of one permit, which is used up. `Ok(true)` if the channel is
-    /// closed; the value comes back if no receiver is left.
-    pub(crate) fn push_permitted(&self, value: T) -> Result<bool, T> {
-        self.push_in_room_of(PERMIT, ABANDONED, value)
-    }
-
-    /// As [`push_permitted`](Self::push_permitted), taking `held` off the word; the value comes
-    /// back if one of the flags in `void` is set.
-    fn push_in_room_of(&self, held: u64, void: u64, value: T) -> Result<bool, T> {
-        let mut value = std::iter::once(value);
-        let mut backoff = Backoff::new();
-        let mut tail = self.tail.load(SeqCst);
-        loop {
-            debug_assert!(self.layout.permits(tail) > 0, "a permit is out");
-            if tail & FORCING & !held != 0 {
-                backoff.peer_is_busy();
-                tail = again(&self.tail);
-                continue;
-            }
-            let refused = tail & void != 0;
-            let claimed = if refused { 0 } else { self.layout.scaled(1) };
-            let next = (tail - held).wrapping_add(claimed);
-            match self.tail.compare_exchange_weak(tail, next, SeqCst, SeqCst) {
-                Ok(_) if refused => return Err(value.next().expect("not sent")),
-                Ok(_) => break,
-                Err(now) => {
-                    backoff.lost_race();
-                    tail = now;
-                }
-            }
-        }
-        // SAFETY: the exchange made this position ours to send.
-        unsafe { self.fill(self.layout.position(tail), 1, &mut value) };
-        Ok(tail & CLOSED != 0)
-    }
-
     /// Queues `value` whatever is in the way: if the channel is full, its oldest item makes room
     /// and comes back.
     ///
@@ -122,16 +86,15 @@ impl<T> Stamped<T> {
         let oldest = self.pop_overdrawn();
         // Nothing went: then this is a plain send, which a close in between refuses.
         let void = if oldest.is_some() { ABANDONED } else { CLOSED };
-        let pushed = self.push_in_room_of(PERMIT | FORCING, void, value);
-        drop(turn);
-        match pushed {
-            Ok(closed) => Ok(Forced { oldest, closed }),
+        let Some((vacancy, closed)) = self.claim_in_room_of(PERMIT | FORCING, void) else {
+            drop(turn);
             // Where an item was taken, no receiver is left: it would have been dropped with the others.
-            Err(value) => {
-                drop(oldest);
-                Err(ForceSendError::Closed(value))
-            }
-        }
+            drop(oldest);
+            return Err(ForceSendError::Closed(value));
+        };
+        vacancy.fill(value);
+        drop(turn);
+        Ok(Forced { oldest, closed })
     }
 
     fn overdraw(&self) -> Overdraft {

@@ -93,13 +93,30 @@ impl<T> Stamped<T> {
     /// Moves the item of `position` out and frees its slot.
     ///
     /// # Safety
-    /// The caller's exchange moved `head` over `position`, after the slot was seen to hold it.
+    /// As for [`read`](Self::read).
     pub(super) unsafe fn take(&self, position: u64) -> T {
-        let index = self.layout.slot(position);
-        // SAFETY: as promised by the caller; nothing else reads this position (I2).
-        let value = unsafe { self.slots.read(index) };
-        self.slots.free(index, self.layout.next_lap(position));
+        // SAFETY: as promised by the caller.
+        let value = unsafe { self.read(position) };
+        self.free(position);
         value
+    }
+
+    /// Moves the item of `position` out; [`free`](Self::free) gives its slot back.
+    ///
+    /// # Safety
+    /// The caller's exchange moved `head` over `position`, after the slot was seen to hold it, and
+    /// nobody has read it since.
+    #[inline]
+    pub(super) unsafe fn read(&self, position: u64) -> T {
+        // SAFETY: as promised by the caller; nothing else reads this position (I2).
+        unsafe { self.slots.read(self.layout.slot(position)) }
+    }
+
+    /// Gives the slot of `position`, which was read, to the sender of the next lap.
+    #[inline]
+    pub(super) fn free(&self, position: u64) {
+        let next_lap = self.layout.next_lap(position);
+        self.slots.free(self.layout.slot(position), next_lap);
     }
 
     /// Whether the position in `tail` will never move again.

@@ -29,7 +29,7 @@ impl<'a, T> ReserveFuture<'a, T> {
     pub(super) fn new(shared: &'a Shared<T>) -> Self {
         Self {
             shared,
-            waiter: LazyWaiter::new(&shared.senders),
+            waiter: LazyWaiter::spinning(&shared.senders, &shared.senders_luck),
         }
     }
 }

@@ -27,7 +27,7 @@ impl<'a, T> RecvFuture<'a, T> {
     pub(super) fn new(shared: &'a Shared<T>) -> Self {
         Self {
             shared,
-            waiter: LazyWaiter::new(&shared.receivers),
+            waiter: LazyWaiter::spinning(&shared.receivers, &shared.receivers_luck),
         }
     }
 }

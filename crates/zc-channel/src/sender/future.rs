@@ -33,7 +33,7 @@ impl<'a, T> SendFuture<'a, T> {
     pub(super) fn new(shared: &'a Shared<T>, value: T) -> Self {
         Self {
             shared,
-            waiter: LazyWaiter::new(&shared.senders),
+            waiter: LazyWaiter::spinning(&shared.senders, &shared.senders_luck),
             value: Some(value),
         }
     }

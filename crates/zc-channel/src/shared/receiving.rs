@@ -11,9 +11,8 @@ use crate::wait;
 impl<T> Shared<T> {
     #[inline]
     pub(crate) fn try_recv(&self) -> Result<T, TryRecvError> {
-        let item = self.core.claim_item()?.take();
-        self.freed(1);
-        Ok(item)
+        let item = self.core.claim_item()?;
+        Ok(item.take_straight(|| self.freed(1)))
     }
 
     /// One look of a receive that waits: `Some(None)` at the end, `None` if there is nothing yet.
@@ -33,13 +32,19 @@ impl<T> Shared<T> {
     #[inline]
     pub(crate) fn block_recv(&self, deadline: Option<Instant>) -> Result<T, RecvTimeoutError> {
         match self.core.claim_item() {
-            Ok(item) => {
-                let item = item.take();
-                self.freed(1);
-                Ok(item)
-            }
+            Ok(item) => Ok(item.take_straight(|| self.freed(1))),
             Err(TryRecvError::Closed) => Err(RecvTimeoutError::Closed),
             Err(TryRecvError::Empty) => self.block_recv_slow(deadline),
+        }
+    }
+
+    /// As [`block_recv`](Self::block_recv) without a deadline, with the item where it is wanted.
+    #[inline]
+    pub(crate) fn block_recv_for_ever(&self) -> Option<T> {
+        match self.core.claim_item() {
+            Ok(item) => Some(item.take_straight(|| self.freed(1))),
+            Err(TryRecvError::Closed) => None,
+            Err(TryRecvError::Empty) => self.block_recv_slow(None).ok(),
         }
     }
 

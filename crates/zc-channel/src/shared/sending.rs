@@ -102,16 +102,23 @@ impl<T> Shared<T> {
     }
 
     /// Sends `value` with a permit, which is used up.
+    #[inline]
     pub(crate) fn send_permitted(&self, value: T) {
         // Without receivers it is dropped at once.
         drop(self.try_send_permitted(value));
     }
 
     /// As [`send_permitted`](Self::send_permitted); the value comes back if no receiver is left.
+    #[inline]
     pub(crate) fn try_send_permitted(&self, value: T) -> Result<(), T> {
-        let closed = self.core.push_permitted(value)?;
-        self.published(1, closed);
-        Ok(())
+        match self.core.claim_permitted() {
+            Some((vacancy, closed)) => {
+                vacancy.fill(value);
+                self.published(1, closed);
+                Ok(())
+            }
+            None => Err(value),
+        }
     }
 
     /// `count` items have become visible.

@@ -1,18 +1,22 @@
 //! A waiter that is made when it is needed.
 
 use std::fmt;
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 use zc_core::wait::{WaitList, Waiter};
 
+use super::Luck;
+
 pin_project! {
-    /// A waiter for a future that mostly does not have to wait: until it has to, it costs two words.
+    /// A waiter for a future that mostly does not have to wait: until it has to, it costs three words.
     ///
     /// Cancel-safe and forget-safe as [`Waiter`] is.
     pub(crate) struct LazyWaiter<'a> {
         list: &'a WaitList,
+        luck: Option<&'a Luck>,
         #[pin]
         waiter: Option<Waiter<'a>>,
     }
@@ -20,7 +24,20 @@ pin_project! {
 
 impl<'a> LazyWaiter<'a> {
     pub(crate) const fn new(list: &'a WaitList) -> Self {
-        Self { list, waiter: None }
+        Self {
+            list,
+            luck: None,
+            waiter: None,
+        }
+    }
+
+    /// One that spins for a moment before it waits, if that has been of use.
+    pub(crate) const fn spinning(list: &'a WaitList, luck: &'a Luck) -> Self {
+        Self {
+            list,
+            luck: Some(luck),
+            waiter: None,
+        }
     }
 
     /// See [`Waiter::poll_until`].
@@ -31,14 +48,25 @@ impl<'a> LazyWaiter<'a> {
         mut ready: impl FnMut() -> Option<R>,
     ) -> Poll<R> {
         let mut this = self.project();
+        let mut has_looked = false;
         if this.waiter.is_none() {
             if let Some(result) = ready() {
                 return Poll::Ready(result);
             }
+            // All of it is inlined: with this part in a function of its own, a value that is ready at
+            // once is copied once more (`pair async`: 25 ns, 31 so, with 64 B; 65, 76 so, with 1 KiB).
+            if let Some(result) = this.luck.and_then(|luck| luck.spin(&mut ready)) {
+                return Poll::Ready(result);
+            }
             this.waiter.set(Some(this.list.waiter()));
+            has_looked = true;
         }
         match this.waiter.as_pin_mut() {
-            Some(waiter) => waiter.poll_until(cx, ready),
+            // It looks before it enters the line and after; the first of these may be done already.
+            Some(waiter) => waiter.poll_until(cx, || match mem::take(&mut has_looked) {
+                true => None,
+                false => ready(),
+            }),
             None => Poll::Pending,
         }
     }

@@ -2,6 +2,7 @@
 
 mod block;
 mod lazy;
+mod luck;
 mod owned;
 
 use std::future::poll_fn;
@@ -11,6 +12,7 @@ use zc_core::wait::WaitList;
 
 pub(crate) use block::block;
 pub(crate) use lazy::LazyWaiter;
+pub(crate) use luck::Luck;
 pub(crate) use owned::OwnedWaiter;
 
 /// Waits in `list` until `ready` gives something. `sleepy` is called each time before the task
