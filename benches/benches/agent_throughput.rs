@@ -151,6 +151,12 @@ fn seed(bench: &mut Bench) {
             .cell(name, Unit::GigabytesPerSecond { bytes }, 2)
             .goal(goal)
             .ours(work);
+        let cell = if adopt {
+            cell
+        } else {
+            let bare = |shape| ours::bare_copy(shape, SEED_GROUP);
+            cell.limit(with(SEED_PIECE, SEED_WRITERS, bare))
+        };
         #[cfg(feature = "peers")]
         let cell = cell.peer(
             "zc_buffer",

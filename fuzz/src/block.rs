@@ -80,10 +80,21 @@ fn sealed(rows: i64) -> Vec<u8> {
             .f64("wild")
             .u64("same")
             .bool("flag")
+            .i64("leaps")
+            .f64("ticks")
+            .f64("runs")
+            .u64("few")
+            .fixed_bytes("name", 5)
             .build()?;
         let (ts, near) = (schema.column::<i64>("ts")?, schema.column::<u32>("near")?);
         let (wild, same) = (schema.column::<f64>("wild")?, schema.column::<u64>("same")?);
         let flag = schema.column::<bool>("flag")?;
+        let (leaps, few) = (schema.column::<i64>("leaps")?, schema.column::<u64>("few")?);
+        let (ticks, runs) = (
+            schema.column::<f64>("ticks")?,
+            schema.column::<f64>("runs")?,
+        );
+        let name = schema.column::<[u8]>("name")?;
         let ring = RowRing::builder(schema, 256).build()?;
         let mut consumer = ring.consumer(ConsumerOptions::default())?;
         let mut producer = ring.producer()?;
@@ -94,6 +105,18 @@ fn sealed(rows: i64) -> Vec<u8> {
                 row.set(wild, f64::from(u32::try_from(i).unwrap_or(0)).sin())?;
                 row.set(same, 7)?;
                 row.set(flag, i % 3 == 0)?;
+                row.set(leaps, i % 5 + if i % 40 == 7 { i << 30 } else { 0 })?;
+                row.set(
+                    ticks,
+                    f64::from(u32::try_from(i * 7 % 61).unwrap_or(0)) / 100.0,
+                )?;
+                row.set(runs, f64::from(u32::try_from(i / 20).unwrap_or(0)).sin())?;
+                let kind = u64::try_from(i * i % 7).unwrap_or(0);
+                row.set(few, kind.wrapping_mul(0x9E37_79B9_7F4A_7C15))?;
+                row.set(
+                    name,
+                    [b"alpha", b"beta.", b"gamma"][usize::try_from(i % 3).unwrap_or(0)],
+                )?;
                 Ok::<(), RowError>(())
             })?;
         }

@@ -9,7 +9,7 @@ use zc_agent::{Groups, Manager, ManagerBuilder, Received, ZeroCopyHandle};
 use super::{GROUP, Outcome, Shape, Tally, all, runtime, say};
 
 /// Eight groups: enough to be ahead of the consumer, and few enough to stay in the caches.
-const BUDGET: usize = 8 * GROUP;
+pub(crate) const BUDGET: usize = 8 * GROUP;
 
 /// How a writer writes.
 #[derive(Clone, Copy, Debug)]
@@ -117,5 +117,31 @@ pub(crate) fn rounds(shape: Shape, group: usize, adopt: bool) -> Outcome {
         let elapsed = start.elapsed();
         tally.check()?;
         Ok(elapsed)
+    })
+}
+
+/// The bare limit of the original's benchmark where it copies: two threads, and nothing but `memcpy`
+/// of the same pieces into as much fresh memory, each into one half of every group.
+pub(crate) fn bare_copy(shape: Shape, group: usize) -> Outcome {
+    super::rounds(shape, |shape, pieces| async move {
+        let start = Instant::now();
+        let groups = shape.bytes().div_ceil(group as u64) as usize;
+        // From the system, and zero-filled by it when it is touched.
+        let mut memory = vec![0; groups * group];
+        let piece = shape.size;
+        let half = shape.pieces as usize / 2 * piece;
+        let (first, second) = memory.split_at_mut(half);
+        std::thread::scope(|scope| {
+            let copy = |to: &mut [u8], from: &[Bytes]| {
+                for (place, bytes) in to.chunks_exact_mut(piece).zip(from) {
+                    place.copy_from_slice(bytes);
+                }
+            };
+            let (one, two) = pieces.split_at(half / piece);
+            scope.spawn(move || copy(first, one));
+            copy(second, two);
+        });
+        std::hint::black_box(&memory);
+        Ok(start.elapsed())
     })
 }

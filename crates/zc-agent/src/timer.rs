@@ -16,8 +16,9 @@ use crate::error::BufferError;
 use crate::manager::{After, Core, Shared};
 use crate::types::{FailReason, SealedBy};
 
-/// Half of the time that tokio's timers count in.
-const HALF_A_TICK: Duration = Duration::from_micros(500);
+/// The time that tokio's timers count in. They ring at the end of the tick that their time falls
+/// into, and sleep whole ticks: up to two late, one on average.
+const TICK: Duration = Duration::from_millis(1);
 
 /// An alarm, made when it is first needed.
 #[derive(Debug, Default)]
@@ -61,8 +62,8 @@ impl Shared {
         after: &mut After,
     ) -> Option<Instant> {
         let linger = self.config.linger?;
-        // Timers ring up to a millisecond late: aim for the middle.
-        let linger = linger - (linger / 4).min(HALF_A_TICK);
+        // Set for a tick earlier, a timer rings at most one late, and on time for whole ticks.
+        let linger = linger - (linger / 2).min(TICK);
         let open = core.current.filter(|_| !self.cursor.peek().is_closed());
         let mut next = None;
         for slot in 0..core.sides.len() {

@@ -138,8 +138,12 @@
 //!
 //! # Features
 //!
+//! `arrow`: [`Block`]s and batches as Arrow record batches, without a copy where the layout allows it, and back.
+//!
 //! `ledger`: report every payload byte that is copied to [`zc_core::ledger`].
 
+#[cfg(feature = "arrow")]
+pub mod arrow;
 pub mod block;
 mod consumer;
 pub mod error;

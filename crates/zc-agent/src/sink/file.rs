@@ -8,32 +8,39 @@
 
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
+use std::future::{Future, poll_fn};
 use std::io;
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
-use bytes::Buf;
-use nix::sys::uio::pwritev;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use super::map::{Entry, MapFile, RangeSet, hasher, sync_folder};
+use super::line::{Failed, Line, hash, is_short};
+use super::map::{Entry, MapFile, RangeSet, sync_folder};
 use super::{GroupSink, SinkError};
+use crate::finalize::FinalizeResult;
 use crate::group::data::SuccessfulGroupData;
-use crate::types::AbsoluteOffset;
+use crate::receive::Groups;
+use crate::types::{AbsoluteOffset, Received};
 
-/// Most pieces that the system takes in one call.
-const MAX_PIECES: usize = 1024;
 const DEFAULT_SYNC_EVERY: u64 = 64 << 20;
+/// Groups in line for the thread that writes, past which no more are received.
+const MAX_LINE: usize = 64;
 
 /// Writes groups to a file, each at its own offset, in any order.
 ///
-/// One piece is one `pwrite`, several are one `pwritev`. After every
+/// The pieces of a group, and of groups that follow each other, are one `pwritev`. After every
 /// [`sync_every`](Self::sync_every) bytes the file is synced (`fdatasync`), and the ranges are
 /// noted in a map beside it (the file's name with `.zcmap` behind it), from which
 /// [`resume`](Self::resume) knows what need not be written again.
+///
+/// [`write_all`](GroupSink::write_all) is the fastest way here: it receives and hashes groups while
+/// others are being written. [`write_group`](GroupSink::write_group) returns when its group is in
+/// the file, so between two calls nothing is written.
 ///
 /// Cancel-safe: a group whose call was cancelled is written all the same, by the next call at the
 /// latest. (One whose call was never polled is dropped with it.)
@@ -45,18 +52,18 @@ pub struct FileSink {
     /// Not here while a task syncs.
     map: Option<MapFile>,
     sync_every: u64,
-    /// Written, not synced.
+    /// Written, not synced; and how many bytes that is.
     written: Vec<Entry>,
+    unsynced: u64,
     completed: RangeSet,
     durable: watch::Sender<AbsoluteOffset>,
     /// Groups to be written: the one that was passed, behind those of cancelled calls.
-    queue: VecDeque<SuccessfulGroupData>,
-    writing: Option<JoinHandle<Written>>,
+    line: Arc<Line>,
+    /// Hashes of the short groups that were passed and are not in `written`, in their order.
+    hashes: VecDeque<u64>,
+    writing: Option<JoinHandle<Result<(), Failed>>>,
     syncing: Option<JoinHandle<Synced>>,
 }
-
-/// The group, and the hash of its bytes.
-type Written = (SuccessfulGroupData, io::Result<u64>);
 
 /// The map, what was noted in it, and whether.
 type Synced = (MapFile, Vec<Entry>, io::Result<()>);
@@ -110,9 +117,11 @@ impl FileSink {
             map: Some(map),
             sync_every: DEFAULT_SYNC_EVERY,
             written: Vec::new(),
+            unsynced: 0,
             durable: watch::Sender::new(completed.prefix()),
             completed,
-            queue: VecDeque::new(),
+            line: Arc::default(),
+            hashes: VecDeque::new(),
             writing: None,
             syncing: None,
         })
@@ -151,79 +160,137 @@ impl FileSink {
     /// After a failed sync nobody can tell what is on disk: what was written since the last one
     /// is not completed, and must be written again.
     pub async fn sync(&mut self) -> Result<(), SinkError> {
-        self.write_queue().await?;
-        let synced = self.sync_written().await;
+        poll_fn(|cx| self.poll_write(cx)).await?;
+        let synced = poll_fn(|cx| self.poll_sync(cx)).await;
         synced.map_err(|source| SinkError::new(None, source))
     }
 
-    async fn sync_written(&mut self) -> io::Result<()> {
-        self.settle_syncing().await?;
-        if self.written.is_empty() {
-            return Ok(());
+    /// Puts a group in line, has a thread write it, and hashes it meanwhile.
+    fn pass(&mut self, group: SuccessfulGroupData) {
+        self.line.push(group.clone());
+        self.start_writing();
+        if is_short(&group) {
+            self.hashes.push_back(hash(&group));
         }
+    }
+
+    fn start_writing(&mut self) {
+        if self.writing.is_none() {
+            let (line, file) = (self.line.clone(), self.file.clone());
+            self.writing = Some(spawn_blocking(move || line.write(&file)));
+        }
+    }
+
+    /// Ready once the line is empty and everything is written. A group that could not be written
+    /// comes back; those behind it stay.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SinkError>> {
+        loop {
+            if self.writing.is_none() && self.line.len() > 0 {
+                self.start_writing();
+            }
+            if self.writing.is_none() {
+                return Poll::Ready(Ok(()));
+            }
+            let result = ready!(poll_task(&mut self.writing, cx));
+            self.note_written();
+            match result {
+                Ok(Ok(())) => {}
+                Ok(Err((group, error))) => {
+                    if is_short(&group) {
+                        self.hashes.pop_front();
+                    }
+                    return Poll::Ready(Err(SinkError::new(Some(group), error)));
+                }
+                Err(error) => return Poll::Ready(Err(SinkError::new(None, error))),
+            }
+        }
+    }
+
+    fn note_written(&mut self) {
+        for written in self.line.take_written() {
+            let hash = written.hash.or_else(|| self.hashes.pop_front());
+            self.unsynced += written.len;
+            self.written.push(Entry {
+                offset: written.offset,
+                len: written.len,
+                hash: hash.expect("a short group is hashed by whoever passes it"),
+            });
+        }
+    }
+
+    fn is_sync_due(&self) -> bool {
+        self.unsynced >= self.sync_every || self.syncing.is_some()
+    }
+
+    /// Ready once everything in `written` is synced and in the map.
+    fn poll_sync(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            if self.syncing.is_none() {
+                if self.written.is_empty() {
+                    return Poll::Ready(Ok(()));
+                }
+                self.start_sync()?;
+            }
+            let (map, entries, synced) = ready!(poll_task(&mut self.syncing, cx))?;
+            self.map = Some(map);
+            synced?;
+            for entry in entries {
+                self.completed
+                    .insert(entry.offset, entry.offset + entry.len);
+            }
+            self.durable.send_if_modified(|durable| {
+                std::mem::replace(durable, self.completed.prefix()) != *durable
+            });
+        }
+    }
+
+    fn start_sync(&mut self) -> io::Result<()> {
         let Some(mut map) = self.map.take() else {
             return Err(io::Error::other(
                 "the map was lost with a thread that panicked",
             ));
         };
         let entries = std::mem::take(&mut self.written);
+        self.unsynced = 0;
         let file = self.file.clone();
         self.syncing = Some(spawn_blocking(move || {
             let synced = file.sync_data().and_then(|()| map.append(&entries));
             (map, entries, synced)
         }));
-        self.settle_syncing().await
-    }
-
-    async fn settle_syncing(&mut self) -> io::Result<()> {
-        let Some(task) = &mut self.syncing else {
-            return Ok(());
-        };
-        let result = task.await;
-        self.syncing = None;
-        let (map, entries, synced) = result.map_err(io::Error::other)?;
-        self.map = Some(map);
-        synced?;
-        for entry in entries {
-            self.completed
-                .insert(entry.offset, entry.offset + entry.len);
-        }
-        self.durable.send_if_modified(|durable| {
-            std::mem::replace(durable, self.completed.prefix()) != *durable
-        });
         Ok(())
     }
 
-    /// Writes what is queued, one after the other. A group that could not be written comes back;
-    /// those behind it stay.
-    async fn write_queue(&mut self) -> Result<(), SinkError> {
+    /// Takes groups and has them written, until the end is received and everything is written.
+    fn poll_all(
+        &mut self,
+        groups: &mut Groups,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Arc<FinalizeResult>, SinkError>> {
         loop {
-            if self.writing.is_none() {
-                let Some(group) = self.queue.pop_front() else {
-                    return Ok(());
-                };
-                let file = self.file.clone();
-                self.writing = Some(spawn_blocking(move || {
-                    let written = write_at(&file, &group);
-                    (group, written)
-                }));
+            self.note_written();
+            if self.is_sync_due() {
+                // Alone: a sync that fails must not have had others' pages among its own.
+                ready!(self.poll_write(cx))?;
+                let synced = ready!(self.poll_sync(cx));
+                synced.map_err(|source| SinkError::new(None, source))?;
             }
-            let Some(task) = &mut self.writing else {
-                continue;
-            };
-            let result = task.await;
-            self.writing = None;
-            let (group, written) =
-                result.map_err(|error| SinkError::new(None, io::Error::other(error)))?;
-            match written {
-                Ok(hash) => self.written.push(Entry {
-                    offset: group.offset,
-                    len: group.len as u64,
-                    hash,
-                }),
-                Err(error) => return Err(SinkError::new(Some(group), error)),
+            let is_idle = self.poll_write(cx)?.is_ready();
+            if self.line.len() >= MAX_LINE {
+                return Poll::Pending;
+            }
+            match groups.poll_recv(cx) {
+                Poll::Ready(Received::Item(group)) => self.pass(group),
+                Poll::Ready(Received::End(report)) if is_idle => return Poll::Ready(Ok(report)),
+                _ => return Poll::Pending,
             }
         }
+    }
+}
+
+/// What a thread is writing it writes to its end; nothing after it.
+impl Drop for FileSink {
+    fn drop(&mut self) {
+        self.line.clear();
     }
 }
 
@@ -237,13 +304,24 @@ impl GroupSink for FileSink {
             return Ok(());
         }
         let again = group.clone();
-        self.queue.push_back(group);
-        self.write_queue().await?;
-        let due = self.written.iter().map(|entry| entry.len).sum::<u64>() >= self.sync_every;
-        if due && let Err(source) = self.sync_written().await {
+        self.pass(group);
+        poll_fn(|cx| self.poll_write(cx)).await?;
+        if self.is_sync_due()
+            && let Err(source) = poll_fn(|cx| self.poll_sync(cx)).await
+        {
             return Err(SinkError::new(Some(again), source));
         }
         Ok(())
+    }
+
+    /// Receives and hashes groups while others are being written.
+    ///
+    /// # Errors
+    /// As [`write_group`](Self::write_group), with the group that could not be written; those
+    /// behind it are in line. An error of a sync has no group in it, and what was written since the
+    /// last one is not completed. Either way a call again goes on.
+    async fn write_all(&mut self, groups: &mut Groups) -> Result<Arc<FinalizeResult>, SinkError> {
+        poll_fn(|cx| self.poll_all(groups, cx)).await
     }
 
     /// As [`sync`](Self::sync).
@@ -252,25 +330,12 @@ impl GroupSink for FileSink {
     }
 }
 
-/// Writes a group at its offset; the hash of its bytes.
-fn write_at(file: &File, group: &SuccessfulGroupData) -> io::Result<u64> {
-    let mut hash = hasher();
-    group.chunks().iter().for_each(|chunk| hash.update(chunk));
-    if let [only] = group.chunks() {
-        file.write_all_at(only, group.offset)?;
-        return Ok(hash.finalize());
-    }
-    let mut rest = group.clone();
-    while rest.has_remaining() {
-        let slices = rest.io_slices();
-        let pieces = &slices[..slices.len().min(MAX_PIECES)];
-        let at = rest.offset.try_into().map_err(io::Error::other)?;
-        match pwritev(file, pieces, at) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(written) => rest.advance(written),
-            Err(nix::errno::Errno::EINTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(hash.finalize())
+/// The result of a task, which is gone with that.
+fn poll_task<T>(task: &mut Option<JoinHandle<T>>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
+    let Some(running) = task else {
+        return Poll::Pending;
+    };
+    let result = ready!(Pin::new(running).poll(cx));
+    *task = None;
+    Poll::Ready(result.map_err(io::Error::other))
 }

@@ -8,6 +8,8 @@ mod channel;
 #[cfg(unix)]
 mod file;
 #[cfg(unix)]
+mod line;
+#[cfg(unix)]
 mod map;
 #[cfg(feature = "object-store")]
 mod multipart;
@@ -15,9 +17,12 @@ mod multipart;
 use std::fmt;
 use std::future::Future;
 use std::io;
+use std::sync::Arc;
 
+use crate::finalize::FinalizeResult;
 use crate::group::data::SuccessfulGroupData;
-use crate::types::AbsoluteOffset;
+use crate::receive::Groups;
+use crate::types::{AbsoluteOffset, Received};
 
 pub use async_write::AsyncWriteSink;
 #[cfg(feature = "channel")]
@@ -37,6 +42,29 @@ pub trait GroupSink {
         &mut self,
         group: SuccessfulGroupData,
     ) -> impl Future<Output = Result<(), SinkError>> + Send;
+
+    /// Writes every group that comes, until the end; the final report. What was received before an
+    /// error and could not be written is in the error, or still here. Does not
+    /// [`finish`](Self::finish).
+    ///
+    /// # Errors
+    /// As [`write_group`](Self::write_group). A call again goes on.
+    fn write_all(
+        &mut self,
+        groups: &mut Groups,
+    ) -> impl Future<Output = Result<Arc<FinalizeResult>, SinkError>> + Send
+    where
+        Self: Send,
+    {
+        async move {
+            loop {
+                match groups.recv().await {
+                    Received::Item(group) => self.write_group(group).await?,
+                    Received::End(report) => return Ok(report),
+                }
+            }
+        }
+    }
 
     /// Writes out whatever is left, as safely as the sink can.
     ///

@@ -18,7 +18,7 @@ use crate::wait::WaitStrategy;
 ///
 /// | | cost |
 /// |---|---|
-/// | `load`, nobody writing | two loads of the number and one for every 8 bytes |
+/// | `load`, nobody writing | two loads of the number and one for every 8 bytes (16 on x86-64) |
 /// | `store` | one read-modify-write, one store for every 8 bytes, one more store |
 ///
 /// It pays for values up to about 1 KiB. Word-wise copies cannot be vectorised, so above that a

@@ -171,6 +171,17 @@ impl Block {
         Ok((T::from_logical(entry.min), T::from_logical(entry.max)))
     }
 
+    /// Where the values of a column lie as they are: numbers and bytes end to end, bools as bits.
+    #[cfg(feature = "arrow")]
+    pub(crate) fn plain_payload(&self, name: &str) -> Option<std::ops::Range<usize>> {
+        let entry = self
+            .entries
+            .iter()
+            .find(|entry| entry.column.name == name)?;
+        let plain = codec::Coding::plain(entry.column.column_type);
+        (entry.coding == plain).then_some(entry.offset..entry.offset + entry.len)
+    }
+
     /// The encoded block. Copies nothing.
     #[must_use]
     pub fn bytes(&self) -> Frozen<u8> {

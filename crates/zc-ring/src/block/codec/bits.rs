@@ -11,26 +11,53 @@ pub(crate) fn packed_len(count: usize, bits: u32) -> usize {
 }
 
 /// Appends `numbers`, of which the low `bits` bits (0 to 64) count.
-pub(crate) fn pack(numbers: impl Iterator<Item = u64>, bits: u32, out: &mut Vec<u8>) {
-    if bits == 0 {
-        return;
+pub(crate) fn pack(numbers: &[u64], bits: u32, out: &mut Vec<u8>) {
+    macro_rules! by_bits {
+        ($($bits:literal)*) => {
+            match bits {
+                $($bits => pack_const::<$bits>(numbers, out),)*
+                _ => {}
+            }
+        };
     }
-    let mask = u64::MAX >> (64 - bits);
-    // The bits that wait for a whole word, fewer than 64.
-    let (mut waiting, mut count) = (0u64, 0u32);
-    for number in numbers {
+    by_bits!(
+        1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32
+        33 34 35 36 37 38 39 40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60 61 62
+        63 64
+    );
+}
+
+fn pack_const<const BITS: usize>(numbers: &[u64], out: &mut Vec<u8>) {
+    out.reserve(packed_len(numbers.len(), BITS as u32));
+    let (groups, rest) = numbers.as_chunks();
+    for group in groups {
+        out.extend_from_slice(&pack_group::<BITS>(group)[..BITS]);
+    }
+    if !rest.is_empty() {
+        let mut group = [0; 8];
+        group[..rest.len()].copy_from_slice(rest);
+        let len = packed_len(rest.len(), BITS as u32);
+        out.extend_from_slice(&pack_group::<BITS>(&group)[..len]);
+    }
+}
+
+#[inline(always)]
+fn pack_group<const BITS: usize>(group: &[u64; 8]) -> [u8; 64] {
+    let mask = u64::MAX >> (64 - BITS);
+    let mut words = [0u64; 8];
+    for (index, number) in group.iter().enumerate() {
+        let (word, shift) = (index * BITS / 64, index * BITS % 64);
         let number = number & mask;
-        waiting |= number << count;
-        count += bits;
-        if count >= 64 {
-            out.extend_from_slice(&waiting.to_le_bytes());
-            count -= 64;
-            // Those that did not fit; a shift by all 64 takes two steps.
-            waiting = number >> 1 >> (bits - 1 - count);
+        words[word] |= number << shift;
+        if shift + BITS > 64 {
+            words[word + 1] |= number >> (64 - shift);
         }
     }
-    let rest = (count as usize).div_ceil(8);
-    out.extend_from_slice(&waiting.to_le_bytes()[..rest]);
+    let mut bytes = [0; 64];
+    for (bytes, word) in bytes.as_chunks_mut().0.iter_mut().zip(words) {
+        *bytes = word.to_le_bytes();
+    }
+    bytes
 }
 
 /// Number `index` of those packed in `bytes`; `None` beyond their end.
@@ -38,8 +65,9 @@ pub(crate) fn get(bytes: &[u8], bits: u32, index: usize) -> Option<u64> {
     if bits == 0 {
         return Some(0);
     }
-    let bit = index * bits as usize;
-    let end = (bit + bits as usize).div_ceil(8);
+    // The index may be any number that stands in a payload.
+    let bit = index.checked_mul(bits as usize)?;
+    let end = bit.checked_add(bits as usize)?.div_ceil(8);
     let own = bytes.get(bit / 8..end)?;
     let mut window = [0; 16];
     window[..own.len()].copy_from_slice(own);
@@ -132,7 +160,7 @@ mod tests {
                     .map(|n| n.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(n as u32) & mask)
                     .collect();
                 let mut bytes = vec![0xAA];
-                pack(numbers.iter().copied(), bits, &mut bytes);
+                pack(&numbers, bits, &mut bytes);
                 let bytes = &bytes[1..];
                 assert_eq!(bytes.len(), packed_len(count, bits));
                 let mut back = vec![1; count];

@@ -45,7 +45,8 @@ pub(crate) fn seal<'a>(
     entries
         .keys()
         .for_each(|value| out.extend_from_slice(value));
-    bits::pack(values.clone().map(|value| entries[value]), bits, out);
+    let numbers: Vec<u64> = values.clone().map(|value| entries[value]).collect();
+    bits::pack(&numbers, bits, out);
     Coding::new(DICTIONARY, 0, 0)
 }
 

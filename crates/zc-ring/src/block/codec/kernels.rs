@@ -138,6 +138,8 @@ kernels! {
     lengths(numbers: &[u64]) -> [u16; 65];
     /// The distances from `base`.
     distances(numbers: &[u64], base: u64, out: &mut [u64]);
+    /// The steps from one number to the next: one less than there are numbers.
+    steps(numbers: &[u64], out: &mut [u64]);
     /// The steps from one number to the next, in zigzag form: one less than there are numbers.
     zigzag_steps(numbers: &[u64], out: &mut [u64]);
     /// The least of the steps in signed order, and how far the greatest is above it.
@@ -246,6 +248,13 @@ mod portable {
     pub(super) fn distances(numbers: &[u64], base: u64, out: &mut [u64]) {
         for (out, number) in out.iter_mut().zip(numbers) {
             *out = number.wrapping_sub(base);
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn steps(numbers: &[u64], out: &mut [u64]) {
+        for (out, pair) in out.iter_mut().zip(numbers.windows(2)) {
+            *out = pair[1].wrapping_sub(pair[0]);
         }
     }
 

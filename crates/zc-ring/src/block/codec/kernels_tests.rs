@@ -21,7 +21,7 @@ fn unpacking_is_the_same_on_every_level() {
     for bits in 0..=64 {
         for count in COUNTS {
             let mut bytes = Vec::new();
-            bits::pack(noise(count, 3).into_iter(), bits, &mut bytes);
+            bits::pack(&noise(count, 3), bits, &mut bytes);
             let mut wanted = vec![0; count];
             portable::unpack(&bytes, bits, 77, &mut wanted);
             for level in Level::all() {

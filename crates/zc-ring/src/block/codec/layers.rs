@@ -89,33 +89,40 @@ impl Layers {
     /// Appends `numbers`, whose histogram these layers were made from.
     pub(crate) fn encode(&self, numbers: &[u64], out: &mut Vec<u8>) {
         let start = out.len();
+        // One more than there are rows, for what comes after the last exception.
+        let mut highs = [0; MAX_ROWS + 1];
         let mut numbers = std::borrow::Cow::Borrowed(numbers);
         let mut below = 0;
         for &upto in &self.upto[..self.count.into()] {
             let width = upto - below;
-            let is_longer = |number: &u64| width < 64 && number >> width != 0;
-            let highs: Vec<u64> = numbers
-                .iter()
-                .filter(|number| is_longer(number))
-                .map(|number| number >> width)
-                .collect();
-            let kind = match highs.len() {
+            let (mut bitmap, mut exceptions) = ([0u8; MAX_ROWS / 8], 0);
+            // Without branches: what is no exception is overwritten by the next that is.
+            for (set, group) in bitmap.iter_mut().zip(numbers.chunks(8)) {
+                for (bit, number) in group.iter().enumerate() {
+                    let high = number.checked_shr(width.into()).unwrap_or(0);
+                    highs[exceptions] = high;
+                    exceptions += usize::from(high != 0);
+                    *set |= u8::from(high != 0) << bit;
+                }
+            }
+            let bitmap = &bitmap[..numbers.len().div_ceil(8)];
+            let kind = match exceptions {
                 0 => NONE,
-                few if 2 * few < numbers.len().div_ceil(8) => LIST,
+                few if 2 * few < bitmap.len() => LIST,
                 _ => BITMAP,
             };
             out.extend_from_slice(&[width, kind]);
-            out.extend_from_slice(&(highs.len() as u16).to_le_bytes());
-            pack(numbers.iter().copied(), width.into(), out);
+            out.extend_from_slice(&(exceptions as u16).to_le_bytes());
+            pack(&numbers, width.into(), out);
             match kind {
                 LIST => (0u16..)
                     .zip(numbers.iter())
-                    .filter(|(_, number)| is_longer(number))
+                    .filter(|(_, number)| *number >> width != 0)
                     .for_each(|(place, _)| out.extend_from_slice(&place.to_le_bytes())),
-                BITMAP => pack(numbers.iter().map(|n| u64::from(is_longer(n))), 1, out),
+                BITMAP => out.extend_from_slice(bitmap),
                 _ => {}
             }
-            numbers = highs.into();
+            numbers = highs[..exceptions].to_vec().into();
             below = upto;
         }
         debug_assert_eq!(out.len() - start, self.len);
@@ -175,7 +182,7 @@ impl<'a> Layer<'a> {
             LIST => self.list().is_sorted_by(|a, b| a < b) && self.list().all(|at| at < count),
             BITMAP => {
                 let set: u32 = self.places.iter().map(|byte| byte.count_ones()).sum();
-                let beyond = count % 8 != 0 && self.places[count / 8] >> (count % 8) != 0;
+                let beyond = !count.is_multiple_of(8) && self.places[count / 8] >> (count % 8) != 0;
                 set as usize == self.exceptions && !beyond
             }
             _ => true,

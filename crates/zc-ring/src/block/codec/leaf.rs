@@ -6,6 +6,10 @@ use super::kernels::{self, Level};
 use super::layers::{self, Layers};
 use super::{CONSTANT, Coding, DELTA, DELTA2, FOR_BITS, FOR_BYTES, PATCHED, PATCHED_DELTA, RAW};
 use crate::block::MAX_ROWS;
+use crate::block::format::ALIGN;
+
+/// Bits a value from which on steps of steps are looked at.
+const STEPS_OF_STEPS: usize = 6;
 
 /// The best coding of some numbers.
 #[derive(Clone, Copy, Debug)]
@@ -17,8 +21,8 @@ pub(crate) struct Leaf {
 }
 
 impl Leaf {
-    /// The coding of `numbers`, 1 to 1024 of `width` bytes, that takes the fewest bytes, of equals the
-    /// one that decodes fastest. `base` is the number from which the distances to all others are
+    /// The coding of `numbers`, 1 to 1024 of `width` bytes, that takes the fewest lines of 64 bytes,
+    /// of equals the one that decodes fastest. `base` is the number from which the distances to all others are
     /// shortest. Steps are only looked at where `has_steps`: those between the bits of floats mean
     /// nothing.
     ///
@@ -59,15 +63,14 @@ impl Leaf {
         kernels::zigzag_steps(level, numbers, steps);
         let patched = Coding::new(PATCHED_DELTA, 0, 0).starting(first);
         best.improve_patched(patched, &kernels::lengths(level, steps), count - 1);
-        if count > 2 {
-            // Steps in zigzag form are no steps any more: they are undone one by one.
-            let step = |at: usize| kernels::unzigzag(steps[at]);
-            for (at, out) in second[..count - 2].iter_mut().enumerate() {
-                *out = kernels::zigzag(step(at + 1).wrapping_sub(step(at)));
-            }
-            let patched = Coding::new(DELTA2, 0, step(0)).starting(first);
-            let lengths = kernels::lengths(level, &second[..count - 2]);
-            best.improve_patched(patched, &lengths, count - 2);
+        // Steps of steps are noisier than steps: no use where those are small already.
+        if count > 2 && 8 * best.len > STEPS_OF_STEPS * count {
+            kernels::steps(level, numbers, steps);
+            let base = steps[0];
+            let second = &mut second[..count - 2];
+            kernels::zigzag_steps(level, steps, second);
+            let patched = Coding::new(DELTA2, 0, base).starting(first);
+            best.improve_patched(patched, &kernels::lengths(level, second), count - 2);
         }
         best
     }
@@ -81,13 +84,13 @@ impl Leaf {
     }
 
     fn improve(&mut self, other: Self) {
-        if other.len < self.len {
+        if other.len < limit(self.len) {
             *self = other;
         }
     }
 
     fn improve_patched(&mut self, coding: Coding, lengths: &[u16; 65], count: usize) {
-        if let Some(layers) = Layers::best(lengths, count, self.len) {
+        if let Some(layers) = Layers::best(lengths, count, limit(self.len)) {
             *self = Self {
                 coding,
                 layers: Some(layers),
@@ -98,32 +101,49 @@ impl Leaf {
 
     /// Appends `numbers`, those that this was made for.
     pub(crate) fn encode(&self, numbers: &[u64], width: usize, out: &mut Vec<u8>) {
-        let base = self.coding.base;
-        let distances = || numbers.iter().map(|number| number.wrapping_sub(base));
-        let steps = || numbers.windows(2).map(|pair| pair[1].wrapping_sub(pair[0]));
-        let bits = u32::from(self.coding.bits);
-        let layered = |numbers: Vec<u64>, out: &mut Vec<u8>| {
+        let level = Level::detect();
+        let (bits, base) = (u32::from(self.coding.bits), self.coding.base);
+        let (mut work, mut steps) = ([0; MAX_ROWS], [0; MAX_ROWS]);
+        let count = numbers.len();
+        let layered = |numbers: &[u64], out: &mut Vec<u8>| {
             if let Some(layers) = &self.layers {
-                layers.encode(&numbers, out);
+                layers.encode(numbers, out);
             }
         };
         match self.coding.codec {
             CONSTANT => {}
-            FOR_BYTES | FOR_BITS => pack(distances(), bits, out),
-            DELTA => pack(steps().map(|step| step.wrapping_sub(base)), bits, out),
-            PATCHED => layered(distances().collect(), out),
-            PATCHED_DELTA => layered(steps().map(kernels::zigzag).collect(), out),
-            DELTA2 => {
-                let triples = numbers.windows(3);
-                let second = triples.map(|n| {
-                    let (one, two) = (n[1].wrapping_sub(n[0]), n[2].wrapping_sub(n[1]));
-                    kernels::zigzag(two.wrapping_sub(one))
-                });
-                layered(second.collect(), out);
+            FOR_BYTES | FOR_BITS | PATCHED => {
+                let work = &mut work[..count];
+                kernels::distances(level, numbers, base, work);
+                match self.coding.codec {
+                    PATCHED => layered(work, out),
+                    _ => pack(work, bits, out),
+                }
             }
-            _ => pack(numbers.iter().copied(), 8 * width as u32, out),
+            DELTA => {
+                let (work, steps) = (&mut work[..count - 1], &mut steps[..count - 1]);
+                kernels::steps(level, numbers, steps);
+                kernels::distances(level, steps, base, work);
+                pack(work, bits, out);
+            }
+            PATCHED_DELTA => {
+                kernels::zigzag_steps(level, numbers, &mut work[..count - 1]);
+                layered(&work[..count - 1], out);
+            }
+            DELTA2 => {
+                kernels::steps(level, numbers, &mut steps[..count - 1]);
+                kernels::zigzag_steps(level, &steps[..count - 1], &mut work[..count - 2]);
+                layered(&work[..count - 2], out);
+            }
+            _ => pack(numbers, 8 * width as u32, out),
         }
     }
+}
+
+/// What a payload must be shorter than to be better than one of `len` bytes: by at least one of the
+/// lines that payloads are filled up to.
+pub(super) fn limit(len: usize) -> usize {
+    len.saturating_sub(1) / ALIGN * ALIGN + 1
 }
 
 /// Whether `payload` is exactly `count` numbers of `width` bytes so coded.

@@ -18,11 +18,12 @@
 //!
 //! # Choice and cost
 //!
-//! The smallest is taken, the lower id of equals; sizes are exact and follow from statistics, so that
-//! the same rows always give the same bytes. Integers cost six passes over 1024 values (ranges,
-//! histograms of bit lengths) and the choice of layers; runs and dictionaries are tried where what is
-//! best so far is no smaller than they must be, decimals where half of 32 samples are any. The passes
-//! and all decoding go through [`kernels`], which suit the processor at run time.
+//! What takes the fewest lines of 64 bytes is taken, the lower id of equals; sizes are exact and follow from statistics, so that
+//! the same rows always give the same bytes. Integers cost some passes over 1024 values (ranges,
+//! histograms of bit lengths) and the choice of layers. Steps of steps are looked at above 6 bits a
+//! value, dictionaries above 12; runs of anything but integers, for which steps of 0 with patches do
+//! the same; decimals where half of 32 samples are any. The passes and all decoding go through
+//! [`kernels`], which suit the processor at run time.
 
 pub(crate) mod bits;
 pub(crate) mod bytes;
@@ -33,7 +34,7 @@ mod nested;
 
 use super::stats::Stats;
 use crate::rows::ColumnType;
-use leaf::Leaf;
+use leaf::{Leaf, limit};
 use nested::{Decimals, Dictionary, Runs};
 
 pub(crate) const RAW: u8 = 0;
@@ -47,6 +48,9 @@ pub(crate) const DELTA2: u8 = 7;
 pub(crate) const RUNS: u8 = 8;
 pub(crate) const DICTIONARY: u8 = 9;
 pub(crate) const DECIMALS: u8 = 10;
+
+/// Bits a value from which on a dictionary is looked for.
+const DICTIONARY_BITS: usize = 12;
 
 /// How a column of numbers is coded, as far as its entry says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,14 +84,18 @@ impl Choice {
         let width = column_type.bytes();
         let is_integer = column_type.is_integer();
         let mut best = Self::leaf(Leaf::best(numbers, stats.base, width, is_integer));
-        if let Some(runs) = Runs::best(numbers, stats.base, width, best.len) {
+        // Runs of integers are steps of 0 with patches already.
+        if !is_integer && let Some(runs) = Runs::best(numbers, stats.base, limit(best.len)) {
             best = Self::nested(RUNS, runs.len(), Plan::Runs(runs));
         }
-        if let Some(dictionary) = Dictionary::best(numbers, width, best.len) {
+        // What takes few bits a value is decoded faster than looked up.
+        if 8 * best.len > DICTIONARY_BITS * numbers.len()
+            && let Some(dictionary) = Dictionary::best(numbers, limit(best.len))
+        {
             best = Self::nested(DICTIONARY, dictionary.len(), Plan::Dictionary(dictionary));
         }
         if matches!(column_type, ColumnType::F32 | ColumnType::F64)
-            && let Some(decimals) = Decimals::best(numbers, width, best.len)
+            && let Some(decimals) = Decimals::best(numbers, width, limit(best.len))
         {
             best = Self::nested(DECIMALS, decimals.len(), Plan::Decimals(decimals));
         }
@@ -96,10 +104,7 @@ impl Choice {
 
     /// The coding that can be read in place: raw, and bools as bits.
     pub(crate) fn plain(numbers: &[u64], column_type: ColumnType) -> Self {
-        let coding = match column_type {
-            ColumnType::Bool => Coding::new(FOR_BITS, 1, 0),
-            _ => Coding::new(RAW, 0, 0),
-        };
+        let coding = Coding::plain(column_type);
         Self::leaf(Leaf::plain(coding, numbers.len(), column_type.bytes()))
     }
 
@@ -131,6 +136,14 @@ impl Choice {
 }
 
 impl Coding {
+    /// The coding that can be read in place: raw, and bools as bits.
+    pub(crate) fn plain(column_type: ColumnType) -> Self {
+        match column_type {
+            ColumnType::Bool => Self::new(FOR_BITS, 1, 0),
+            _ => Self::new(RAW, 0, 0),
+        }
+    }
+
     /// Whether `payload` is exactly `count` numbers of a type, so coded. Only what this lets pass is
     /// decoded.
     pub(crate) fn check(&self, payload: &[u8], count: usize, column_type: ColumnType) -> bool {
@@ -138,8 +151,8 @@ impl Coding {
         let is_float = matches!(column_type, ColumnType::F32 | ColumnType::F64);
         let is_nested = *self == Self::new(self.codec, 0, 0);
         match self.codec {
-            RUNS => is_nested && nested::check_runs(payload, count, width),
-            DICTIONARY => is_nested && nested::check_dictionary(payload, count, width),
+            RUNS => is_nested && nested::check_runs(payload, count),
+            DICTIONARY => is_nested && nested::check_dictionary(payload, count),
             DECIMALS => is_nested && is_float && nested::check_decimals(payload, count, width),
             DELTA | PATCHED_DELTA | DELTA2 if !column_type.is_integer() => false,
             _ => leaf::check(self, payload, count, width),
@@ -156,8 +169,8 @@ impl Coding {
         out: &mut [u64],
     ) -> Option<()> {
         match self.codec {
-            RUNS => nested::decode_runs(payload, width, out),
-            DICTIONARY => nested::decode_dictionary(payload, width, out),
+            RUNS => nested::decode_runs(payload, out),
+            DICTIONARY => nested::decode_dictionary(payload, out),
             DECIMALS => nested::decode_decimals(payload, width, out),
             _ => leaf::decode(self, payload, width, is_signed, out),
         }
@@ -166,7 +179,7 @@ impl Coding {
     /// Number `index`, not sign-extended, where it can be found without the others.
     pub(crate) fn get(&self, payload: &[u8], width: usize, index: usize) -> Option<u64> {
         match self.codec {
-            DICTIONARY => nested::get_in_dictionary(payload, width, index),
+            DICTIONARY => nested::get_in_dictionary(payload, index),
             _ => leaf::get(self, payload, width, index),
         }
     }

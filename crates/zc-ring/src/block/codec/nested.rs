@@ -16,12 +16,14 @@
 //! leave some to the exceptions. Integers compress by frame of reference, delta or patches, as any.
 
 use super::Coding;
-use super::bits;
 use super::kernels::{self, Level};
 use super::leaf::{self, Leaf};
 use crate::block::MAX_ROWS;
 
 const NUMBERS_HEAD: usize = 24;
+/// Numbers within payloads are in logical form, all 64 bits of it: what is narrower is a frame of
+/// reference.
+const WIDTH: usize = 8;
 /// The most entries a dictionary has.
 const MAX_ENTRIES: usize = 256;
 /// The most digits behind the point: powers of ten are exact doubles up to the 22nd.
@@ -33,18 +35,13 @@ const MAX_EXACT: f64 = (1u64 << 53) as f64;
 #[derive(Debug)]
 struct Numbers {
     numbers: Vec<u64>,
-    width: usize,
     leaf: Leaf,
 }
 
 impl Numbers {
-    fn new(numbers: Vec<u64>, base: u64, width: usize, has_steps: bool) -> Self {
-        let leaf = Leaf::best(&numbers, base, width, has_steps);
-        Self {
-            numbers,
-            width,
-            leaf,
-        }
+    fn new(numbers: Vec<u64>, base: u64, has_steps: bool) -> Self {
+        let leaf = Leaf::best(&numbers, base, WIDTH, has_steps);
+        Self { numbers, leaf }
     }
 
     fn len(&self) -> usize {
@@ -57,7 +54,7 @@ impl Numbers {
         out.extend_from_slice(&(self.leaf.len as u32).to_le_bytes());
         out.extend_from_slice(&coding.base.to_le_bytes());
         out.extend_from_slice(&coding.first.to_le_bytes());
-        self.leaf.encode(&self.numbers, self.width, out);
+        self.leaf.encode(&self.numbers, WIDTH, out);
     }
 }
 
@@ -88,14 +85,14 @@ impl<'a> Nested<'a> {
     }
 
     /// What follows, if these are exactly `count` numbers.
-    fn check(bytes: &'a [u8], count: usize, width: usize) -> Option<&'a [u8]> {
+    fn check(bytes: &'a [u8], count: usize) -> Option<&'a [u8]> {
         let nested = Self::read(bytes)?;
-        leaf::check(&nested.coding, nested.payload, count, width).then_some(nested.rest)
+        leaf::check(&nested.coding, nested.payload, count, WIDTH).then_some(nested.rest)
     }
 
-    fn decode(bytes: &'a [u8], width: usize, out: &mut [u64]) -> Option<&'a [u8]> {
+    fn decode(bytes: &'a [u8], out: &mut [u64]) -> Option<&'a [u8]> {
         let nested = Self::read(bytes)?;
-        leaf::decode(&nested.coding, nested.payload, width, false, out)?;
+        leaf::decode(&nested.coding, nested.payload, WIDTH, false, out)?;
         Some(nested.rest)
     }
 }
@@ -109,18 +106,20 @@ pub(super) struct Runs {
 
 impl Runs {
     /// Where there are at least two rows a run, and it takes fewer bytes than `limit`.
-    pub(super) fn best(numbers: &[u64], base: u64, width: usize, limit: usize) -> Option<Self> {
+    pub(super) fn best(numbers: &[u64], base: u64, limit: usize) -> Option<Self> {
         let count = numbers.len();
         let runs = 1 + numbers.windows(2).filter(|pair| pair[0] != pair[1]).count();
         if 2 * runs > count || count.div_ceil(8) + NUMBERS_HEAD >= limit {
             return None;
         }
         let begins = |row: usize| row == 0 || numbers[row] != numbers[row - 1];
-        let mut starts = Vec::with_capacity(count.div_ceil(8));
-        bits::pack((0..count).map(|row| u64::from(begins(row))), 1, &mut starts);
+        let mut starts = vec![0; count.div_ceil(8)];
+        for row in (0..count).filter(|row| begins(*row)) {
+            starts[row / 8] |= 1 << (row % 8);
+        }
         let rows = (0..count).filter(|row| begins(*row));
         let values = rows.map(|row| numbers[row]).collect();
-        let values = Numbers::new(values, base, width, false);
+        let values = Numbers::new(values, base, false);
         let runs = Self { starts, values };
         (runs.len() < limit).then_some(runs)
     }
@@ -139,21 +138,21 @@ fn count_runs(starts: &[u8]) -> usize {
     starts.iter().map(|byte| byte.count_ones() as usize).sum()
 }
 
-pub(super) fn check_runs(payload: &[u8], count: usize, width: usize) -> bool {
+pub(super) fn check_runs(payload: &[u8], count: usize) -> bool {
     let Some((starts, rest)) = payload.split_at_checked(count.div_ceil(8)) else {
         return false;
     };
     let has_first = starts.first().is_some_and(|byte| byte & 1 == 1);
-    let beyond = count % 8 != 0 && starts[count / 8] >> (count % 8) != 0;
-    let rest = Nested::check(rest, count_runs(starts), width);
+    let beyond = !count.is_multiple_of(8) && starts[count / 8] >> (count % 8) != 0;
+    let rest = Nested::check(rest, count_runs(starts));
     has_first && !beyond && rest.is_some_and(<[u8]>::is_empty)
 }
 
-pub(super) fn decode_runs(payload: &[u8], width: usize, out: &mut [u64]) -> Option<()> {
+pub(super) fn decode_runs(payload: &[u8], out: &mut [u64]) -> Option<()> {
     let (starts, rest) = payload.split_at_checked(out.len().div_ceil(8))?;
     let mut values = [0; MAX_ROWS];
     let values = values.get_mut(..count_runs(starts))?;
-    Nested::decode(rest, width, values)?;
+    Nested::decode(rest, values)?;
     let mut at = 0usize;
     for (group, starts) in out.chunks_mut(8).zip(starts) {
         for (bit, out) in group.iter_mut().enumerate() {
@@ -173,7 +172,7 @@ pub(super) struct Dictionary {
 
 impl Dictionary {
     /// Where there are at most [`MAX_ENTRIES`] values, and it takes fewer bytes than `limit`.
-    pub(super) fn best(numbers: &[u64], width: usize, limit: usize) -> Option<Self> {
+    pub(super) fn best(numbers: &[u64], limit: usize) -> Option<Self> {
         if 4 + 2 * NUMBERS_HEAD + numbers.len().div_ceil(8) >= limit {
             return None;
         }
@@ -217,8 +216,8 @@ impl Dictionary {
         entries.sort_unstable();
         let base = entries[0];
         let dictionary = Self {
-            entries: Numbers::new(entries, base, width, true),
-            rows: Numbers::new(rows, 0, 2, true),
+            entries: Numbers::new(entries, base, true),
+            rows: Numbers::new(rows, 0, true),
         };
         (dictionary.len() < limit).then_some(dictionary)
     }
@@ -242,21 +241,21 @@ fn read_entries(payload: &[u8]) -> Option<(usize, &[u8])> {
     is_good.then_some((count, rest))
 }
 
-pub(super) fn check_dictionary(payload: &[u8], count: usize, width: usize) -> bool {
+pub(super) fn check_dictionary(payload: &[u8], count: usize) -> bool {
     let checked = || {
         let (entries, rest) = read_entries(payload)?;
-        let rest = Nested::check(rest, entries, width)?;
-        Nested::check(rest, count, 2)
+        let rest = Nested::check(rest, entries)?;
+        Nested::check(rest, count)
     };
     checked().is_some_and(<[u8]>::is_empty)
 }
 
-pub(super) fn decode_dictionary(payload: &[u8], width: usize, out: &mut [u64]) -> Option<()> {
+pub(super) fn decode_dictionary(payload: &[u8], out: &mut [u64]) -> Option<()> {
     let (count, rest) = read_entries(payload)?;
     let mut entries = [0; MAX_ENTRIES];
     let entries = entries.get_mut(..count)?;
-    let rest = Nested::decode(rest, width, entries)?;
-    Nested::decode(rest, 2, out)?;
+    let rest = Nested::decode(rest, entries)?;
+    Nested::decode(rest, out)?;
     for row in out {
         *row = *entries.get(usize::try_from(*row).ok()?)?;
     }
@@ -302,7 +301,7 @@ impl Decimals {
         let (base, _) = kernels::min_max(Level::detect(), &integers, 1 << 63);
         let decimals = Self {
             digits,
-            integers: Numbers::new(integers, base, 8, true),
+            integers: Numbers::new(integers, base, true),
             exceptions,
             width,
         };
@@ -335,8 +334,7 @@ fn integer(bits: u64, digits: u8, width: usize) -> Option<u64> {
     };
     let scale = power_of_ten(digits);
     let scaled = (value * scale).round_ties_even();
-    // Also false for NaN.
-    if !(scaled.abs() <= MAX_EXACT) {
+    if scaled.is_nan() || scaled.abs() > MAX_EXACT {
         return None;
     }
     let back = scaled as i64 as f64 / scale;
@@ -366,7 +364,7 @@ fn read_decimals(payload: &[u8]) -> Option<(u8, usize, &[u8])> {
 pub(super) fn check_decimals(payload: &[u8], count: usize, width: usize) -> bool {
     let checked = || {
         let (_, exceptions, rest) = read_decimals(payload)?;
-        let rest = Nested::check(rest, count, 8)?;
+        let rest = Nested::check(rest, count)?;
         let (rows, bits) = rest.split_at_checked(2 * exceptions)?;
         let (rows, _) = rows.as_chunks();
         let rows = rows.iter().map(|row| usize::from(u16::from_le_bytes(*row)));
@@ -381,7 +379,7 @@ pub(super) fn check_decimals(payload: &[u8], count: usize, width: usize) -> bool
 pub(super) fn decode_decimals(payload: &[u8], width: usize, out: &mut [u64]) -> Option<()> {
     let level = Level::detect();
     let (digits, exceptions, rest) = read_decimals(payload)?;
-    let rest = Nested::decode(rest, 8, out)?;
+    let rest = Nested::decode(rest, out)?;
     if width == 4 {
         kernels::decimals_f32(level, out, power_of_ten(digits));
     } else {
@@ -398,11 +396,11 @@ pub(super) fn decode_decimals(payload: &[u8], width: usize, out: &mut [u64]) -> 
 }
 
 /// Number `index` of a dictionary where its entries and rows can be found without the others.
-pub(super) fn get_in_dictionary(payload: &[u8], width: usize, index: usize) -> Option<u64> {
+pub(super) fn get_in_dictionary(payload: &[u8], index: usize) -> Option<u64> {
     let (_, rest) = read_entries(payload)?;
     let entries = Nested::read(rest)?;
     let rows = Nested::read(entries.rest)?;
-    let row = leaf::get(&rows.coding, rows.payload, 2, index)?;
+    let row = leaf::get(&rows.coding, rows.payload, WIDTH, index)?;
     let row = usize::try_from(row).ok()?;
-    leaf::get(&entries.coding, entries.payload, width, row)
+    leaf::get(&entries.coding, entries.payload, WIDTH, row)
 }
