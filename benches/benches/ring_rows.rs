@@ -2,6 +2,9 @@
 //! each pinned to a core of its own: rows with a run-time schema, through typed handles, against the same row as a plain struct in
 //! a `Ring` (the limit: what the types cost), and narrow rows of the same quotes with delta columns.
 //!
+//! First figures: 52–60 ns a row against 4–11 for the struct, ten times the goal, with narrow rows no worse than wide ones; so it is the
+//! calls that cost, not the memory. `#[inline]` on the schema's accessors changed nothing beyond the noise. Not profiled yet.
+//!
 //! Both sides touch every column. And the way from rows in the ring to plain columns, on one thread.
 
 use std::hint::black_box;

@@ -30,8 +30,6 @@
 //! [`Switch`]: super::switch::Switch
 
 use std::fmt;
-use std::sync::atomic::Ordering::Relaxed;
-
 use zc_core::sync::atomic::{AtomicBool, Ordering};
 use zc_core::sync::cell::UnsafeCell;
 use zc_core::sync::unmodelled::AtomicUsize;
@@ -73,7 +71,7 @@ impl Generation {
         living: &std::sync::Arc<AtomicUsize>,
     ) -> Arc<Self> {
         // Relaxed: counted under the switch's lock; that others go meanwhile does no harm.
-        living.fetch_add(1, Relaxed);
+        living.fetch_add(1, Ordering::Relaxed);
         Arc::new(Self {
             store,
             number,
@@ -107,7 +105,7 @@ impl Generation {
 
 impl Drop for Generation {
     fn drop(&mut self) {
-        self.living.fetch_sub(1, Relaxed);
+        self.living.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

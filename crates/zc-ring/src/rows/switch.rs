@@ -27,10 +27,8 @@
 //!   saw, and looks at `asked` while it is `busy`.
 //! * **T3** At most [`MAX_GENERATIONS`] generations live or are pending.
 
-use std::collections::VecDeque;
-use std::sync::atomic::Ordering::Relaxed;
-
 use crossbeam_utils::CachePadded;
+use std::collections::VecDeque;
 use zc_core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use zc_core::sync::unmodelled::AtomicUsize;
 use zc_core::sync::{Arc, Mutex, MutexGuard, asymmetric, edge, seeded, store_load_barrier};
@@ -138,7 +136,7 @@ impl Switch {
         make: impl FnOnce(&RowStore) -> Result<RowStore, BuildError>,
     ) -> Result<(), ChangeError> {
         let mut state = self.state.lock();
-        if state.living.load(Relaxed) + state.pending.len() >= MAX_GENERATIONS {
+        if state.living.load(Ordering::Relaxed) + state.pending.len() >= MAX_GENERATIONS {
             return Err(ChangeError::TooManyGenerations);
         }
         let last = state.pending.back().map(|(store, _)| store);

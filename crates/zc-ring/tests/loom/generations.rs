@@ -1,8 +1,6 @@
 //! Exhaustive models of the way from one generation of rows to the next. Each is named after the edge
 //! or the race it proves; `seeds.txt` names the defects that must make it fail.
 
-#![cfg(zc_loom)]
-
 use zc_core::sync::{model, thread};
 use zc_ring::{
     ColumnHandle, ConsumerOptions, Event, Poll, RowConsumer, RowProducer, RowRing, Schema, Start,

@@ -3,6 +3,8 @@
 
 #![cfg(zc_loom)]
 
+mod generations;
+
 use zc_core::sync::atomic::{AtomicBool, Ordering};
 use zc_core::sync::{Arc, block_on, model, thread};
 use zc_ring::{
