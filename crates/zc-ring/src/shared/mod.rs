@@ -40,7 +40,7 @@
 //!
 //! # Why it has a sequencer of its own
 //!
-//! The [in-process one](crate::sequencer) lists its consumers under a mutex, points to them, counts
+//! The in-process one lists its consumers under a mutex, points to them, counts
 //! them by `Arc`, and wakes threads and tasks of its own process. None of that can be in memory that
 //! another process maps, or outlive the one who held it. Making each of these a parameter would have
 //! put two protocols behind one name; as it is, what is proven for one stays so.
