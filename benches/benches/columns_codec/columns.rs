@@ -88,7 +88,7 @@ fn walk(lengths: &[(u32, u32)], start: i64, goes_back: bool) -> Vec<i64> {
                 let size = if bits == 0 {
                     0
                 } else {
-                    1 << (bits - 1) | random.next() >> (65 - bits)
+                    1 << (bits - 1) | random.next() >> 1 >> (64 - bits)
                 };
                 // Half the zigzag form is the size of the step.
                 return (size / 2) as i64;
