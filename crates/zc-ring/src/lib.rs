@@ -144,6 +144,8 @@
 //! `cli`: the program `zc-ring-stat`, which looks at a live shared ring.
 //!
 //! `ledger`: report every payload byte that is copied to [`zc_core::ledger`].
+//!
+//! `metrics`: [`RingMetrics`] through the `metrics` facade.
 
 #[cfg(feature = "arrow")]
 pub mod arrow;

@@ -4,6 +4,9 @@
 //! lock that a producer or consumer needs for its rows. Figures read while the ring runs may be a
 //! few rows apart from each other.
 
+#[cfg(feature = "metrics")]
+mod export;
+
 use std::time::Duration;
 use zc_core::sync::atomic::Ordering;
 

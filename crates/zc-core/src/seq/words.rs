@@ -157,16 +157,15 @@ mod pair {
     }
 }
 
-#[cfg(not(all(
-    target_arch = "x86_64",
-    not(any(miri, zc_asan, zc_tsan, zc_seeded, zc_loom, zc_shuttle))
-)))]
+#[cfg(all(
+    any(not(target_arch = "x86_64"), miri, zc_asan, zc_tsan, zc_seeded),
+    not(any(zc_loom, zc_shuttle))
+))]
 mod pair {
     pub(super) const IS_THERE: bool = false;
 
     /// # Safety
     /// Never called.
-    #[cfg(not(any(zc_loom, zc_shuttle)))]
     pub(super) unsafe fn copy(_: *const u64, _: *mut u8) {
         unreachable!("words are not paired here");
     }

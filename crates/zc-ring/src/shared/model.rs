@@ -26,9 +26,10 @@ impl Machine {
     pub fn new(schema: Schema, capacity: usize) -> Self {
         let mapping = Mapping::anonymous(super::layout::CONTROL * 8);
         let mapping = Arc::new(mapping.expect("memory"));
+        let store = RowStore::new(schema, capacity, Vec::new()).expect("memory");
         Self {
             control: Arc::new(Control::new(&mapping, 0, capacity, 0)),
-            store: RowStore::new(schema, capacity, 0).expect("memory"),
+            store: Arc::new(store),
         }
     }
 
