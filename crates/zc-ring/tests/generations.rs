@@ -451,7 +451,6 @@ fn five_schemas_and_ten_sizes_under_load_with_consumers_that_come_and_go() -> Re
 
 #[test]
 fn several_producers_push_whole_rows_through_changes() -> Result {
-    const EACH: i64 = 2000;
     let make = |name: &str| {
         let schema = Schema::builder().i64("who").i64(name).delta(DeltaWidth::I8);
         schema.str("text", 30).nullable().build().unwrap()
@@ -460,11 +459,14 @@ fn several_producers_push_whole_rows_through_changes() -> Result {
     let mut consumer = ring.consumer(ConsumerOptions::default())?;
     let first = ring.multi_producer();
     assert!(ring.producer().is_err());
+    // They push until all changes were made, however long this thread has to wait for its turns.
+    let changed = Arc::new(AtomicBool::new(false));
     let pushers: Vec<_> = (0..3)
         .map(|who| {
-            let mut producer = first.clone();
+            let (mut producer, changed) = (first.clone(), Arc::clone(&changed));
             thread::spawn(move || {
-                for number in 0..EACH {
+                let mut number = 0;
+                while !changed.load(Ordering::Relaxed) {
                     loop {
                         let schema = producer.schema();
                         let w = schema.column::<i64>("who").unwrap();
@@ -483,7 +485,9 @@ fn several_producers_push_whole_rows_through_changes() -> Result {
                             Err(error) => panic!("{error}"),
                         }
                     }
+                    number += 1;
                 }
+                number
             })
         })
         .collect();
@@ -524,11 +528,11 @@ fn several_producers_push_whole_rows_through_changes() -> Result {
             ring.resize(1 << (change % 5))?;
         }
     }
-    pushers
-        .into_iter()
-        .for_each(|pusher| pusher.join().unwrap());
+    changed.store(true, Ordering::Relaxed);
+    let pushed: Vec<i64> = pushers.into_iter().map(|p| p.join().unwrap()).collect();
     drop(ring);
-    assert_eq!(reader.join().unwrap(), ([EACH; 3], 10));
+    let (read, events) = reader.join().unwrap();
+    assert_eq!((read.as_slice(), events), (pushed.as_slice(), 10));
     Ok(())
 }
 
