@@ -12,6 +12,7 @@ use std::fmt;
 use super::column::Column;
 use super::copies::RowCopies;
 use super::error::RowError;
+use super::row_ref::{RowIter, RowRef};
 use super::schema::{ColumnHandle, Field, Schema};
 use super::store::{RowStore, Run};
 use super::value::{ColumnData, Kind, Raw};
@@ -98,6 +99,12 @@ impl<'a> RowBatch<'a> {
         found.ok_or_else(|| store.foreign(column))
     }
 
+    /// The rows, one after the other.
+    #[inline]
+    pub fn iter(&self) -> RowIter<'_> {
+        RowIter::new(self.rows)
+    }
+
     /// Seals the rows into a compressed block. They stay in hand, and the batch counts as read
     /// when it is dropped.
     ///
@@ -128,6 +135,16 @@ impl<'a> RowBatch<'a> {
     }
 }
 
+impl<'b> IntoIterator for &'b RowBatch<'_> {
+    type Item = RowRef<'b>;
+    type IntoIter = RowIter<'b>;
+
+    #[inline]
+    fn into_iter(self) -> RowIter<'b> {
+        self.iter()
+    }
+}
+
 impl Drop for RowBatch<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
@@ -139,7 +156,8 @@ impl Drop for RowBatch<'_> {
 }
 
 impl<'a> Rows<'a> {
-    fn sequence(&self, row: usize) -> u64 {
+    #[inline]
+    pub(crate) fn sequence(&self, row: usize) -> u64 {
         debug_assert!(row < self.len);
         self.first.wrapping_add(row as u64)
     }

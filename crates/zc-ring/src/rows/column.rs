@@ -54,13 +54,12 @@ impl<'a, T: ColumnData + ?Sized> Column<'a, T> {
     /// The values, in order.
     #[inline]
     pub fn iter(&self) -> ColumnIter<'a, T> {
-        let mut values = ColumnIter {
+        let mut rest = 0..self.rows.len;
+        ColumnIter {
             column: Self::new(self.rows, self.field),
-            run: Run::none(self.rows.store),
-            rest: 0..self.rows.len,
-        };
-        values.run_on();
-        values
+            run: self.run(&mut rest),
+            rest,
+        }
     }
 
     #[inline]
@@ -132,31 +131,31 @@ pub struct ColumnIter<'a, T: ?Sized> {
     rest: Range<usize>,
 }
 
-impl<'a, T: ColumnData + ?Sized> ColumnIter<'a, T> {
-    /// Takes the next run out of the rest, where there is one. The last one has come to its end.
+impl<'a, T: ColumnData + ?Sized> Column<'a, T> {
+    /// Takes the next run out of `rest`; an empty one where there is none.
     #[inline]
-    fn run_on(&mut self) {
-        let Column { rows, field, .. } = self.column;
-        let Range { start, end } = self.rest;
-        if T::KIND == Kind::Number
-            && !T::NULLABLE
-            && start < end
-            && let Some(run) = rows.run(start, end, field)
-        {
-            self.rest.start += run.left;
-            self.run = run;
-        }
+    fn run(&self, rest: &mut Range<usize>) -> Run<'a> {
+        let has_runs = T::KIND == Kind::Number && !T::NULLABLE && rest.start < rest.end;
+        let run = has_runs.then(|| self.rows.run(rest.start, rest.end, self.field));
+        let run = run.flatten().unwrap_or(Run::none(self.rows.store));
+        rest.start += run.len();
+        run
     }
+}
 
-    /// The value behind a run.
-    #[inline(never)]
-    fn next_behind(&mut self) -> Option<T::Value<'a>> {
-        self.run_on();
-        match self.run.next(T::WIDTH) {
-            Some(logical) => Some(T::from_raw(Raw::Number(logical))),
-            None => self.rest.next().map(|row| self.column.value(row)),
-        }
-    }
+/// The value behind a run, and what comes behind that. By value, so that an iterator whose runs are long
+/// stays in registers.
+#[inline(never)]
+fn behind<'a, T: ColumnData + ?Sized>(
+    column: Column<'a, T>,
+    mut rest: Range<usize>,
+) -> (Option<T::Value<'a>>, Run<'a>, Range<usize>) {
+    let mut run = column.run(&mut rest);
+    let value = match run.next(T::WIDTH) {
+        Some(logical) => Some(T::from_raw(Raw::Number(logical))),
+        None => rest.next().map(|row| column.value(row)),
+    };
+    (value, run, rest)
 }
 
 impl<'a, T: ColumnData + ?Sized> Iterator for ColumnIter<'a, T> {
@@ -164,33 +163,36 @@ impl<'a, T: ColumnData + ?Sized> Iterator for ColumnIter<'a, T> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        match self.run.next(T::WIDTH) {
-            Some(logical) => Some(T::from_raw(Raw::Number(logical))),
-            None => self.next_behind(),
+        if let Some(logical) = self.run.next(T::WIDTH) {
+            return Some(T::from_raw(Raw::Number(logical)));
         }
+        let column = Column::<T>::new(self.column.rows, self.column.field);
+        let value;
+        (value, self.run, self.rest) = behind(column, self.rest.clone());
+        value
     }
 
+    #[inline]
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let len = self.run.left + self.rest.len();
+        let len = self.run.len() + self.rest.len();
         (len, Some(len))
     }
 
     #[inline]
-    fn fold<B, F: FnMut(B, Self::Item) -> B>(mut self, init: B, mut f: F) -> B {
+    fn fold<B, F: FnMut(B, Self::Item) -> B>(self, init: B, mut f: F) -> B {
+        let Self {
+            column,
+            mut run,
+            mut rest,
+        } = self;
         let mut folded = init;
-        loop {
-            folded = self.run.fold(folded, |folded, logical| {
+        while run.len() > 0 {
+            folded = run.fold(folded, |folded, logical| {
                 f(folded, T::from_raw(Raw::Number(logical)))
             });
-            self.run.left = 0;
-            self.run_on();
-            if self.run.left == 0 {
-                let column = &self.column;
-                return self
-                    .rest
-                    .fold(folded, |folded, row| f(folded, column.value(row)));
-            }
+            run = column.run(&mut rest);
         }
+        rest.fold(folded, |folded, row| f(folded, column.value(row)))
     }
 }
 
@@ -200,7 +202,9 @@ impl<T: ColumnData + ?Sized> DoubleEndedIterator for ColumnIter<'_, T> {
             return Some(self.column.value(row));
         }
         // The last row of the run: the rest begins behind it.
-        self.run.left = self.run.left.checked_sub(1)?;
+        if !self.run.shorten() {
+            return None;
+        }
         self.rest.start -= 1;
         self.rest.end = self.rest.start;
         Some(self.column.value(self.rest.start))
@@ -212,7 +216,7 @@ impl<T: ColumnData + ?Sized> ExactSizeIterator for ColumnIter<'_, T> {}
 impl<T: ?Sized> fmt::Debug for ColumnIter<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ColumnIter")
-            .field("left", &(self.run.left + self.rest.len()))
+            .field("left", &(self.run.len() + self.rest.len()))
             .finish_non_exhaustive()
     }
 }

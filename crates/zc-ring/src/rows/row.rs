@@ -90,14 +90,13 @@ impl<'a> RowMut<'a> {
             self.set |= column.bit;
             return Ok(());
         }
-        let Some(index) = self.store.schema.resolve(column) else {
-            return Err(self.foreign(column));
-        };
-        if let Raw::Null = raw {
-            return self.set_null(column);
+        // Only values go out of line, and the row stays in registers.
+        let (done, is_stale) = set_any(self.store, self.at, column, raw);
+        self.is_stale |= is_stale;
+        match done? {
+            true => self.set |= column.bit,
+            false => self.set &= !column.bit,
         }
-        set_any(self.store, self.at, index, raw)?;
-        self.set |= column.bit;
         Ok(())
     }
 
@@ -109,14 +108,9 @@ impl<'a> RowMut<'a> {
         &mut self,
         column: ColumnHandle<T>,
     ) -> Result<(), RowError> {
-        let schema = &self.store.schema;
-        let Some(index) = schema.resolve(column) else {
-            return Err(self.foreign(column));
-        };
-        if !schema.columns()[index].nullable {
-            let column = schema.columns()[index].name.clone();
-            return Err(RowError::NotNullable { column });
-        }
+        let (done, is_stale) = set_any(self.store, self.at, column, Raw::Null);
+        self.is_stale |= is_stale;
+        done?;
         self.set &= !column.bit;
         Ok(())
     }
@@ -154,15 +148,6 @@ impl<'a> RowMut<'a> {
         Ok(())
     }
 
-    /// What is wrong with a handle that does not belong here.
-    #[inline]
-    fn foreign<T: ?Sized>(&mut self, column: ColumnHandle<T>) -> RowError {
-        // Only the values go out of line: the row stays in registers.
-        let (error, is_stale) = foreign(self.store, column);
-        self.is_stale |= is_stale;
-        error
-    }
-
     fn make_null(&self) {
         let fields = self.store.schema.fields().iter().enumerate();
         for (index, field) in fields.filter(|(index, _)| self.set >> index & 1 == 0) {
@@ -186,18 +171,39 @@ fn foreign<T: ?Sized>(store: &RowStore, column: ColumnHandle<T>) -> (RowError, b
     (error, is_stale)
 }
 
-/// Sets column `index` of the row at `at` to what is not null.
-fn set_any(store: &RowStore, at: u64, index: usize, raw: Raw<'_>) -> Result<(), RowError> {
+/// Sets a column of the row at `at`, whatever it is. Whether it has a value now, and whether the handle
+/// was one of an earlier schema.
+#[inline(never)]
+fn set_any<T: ColumnData + ?Sized>(
+    store: &RowStore,
+    at: u64,
+    column: ColumnHandle<T>,
+    raw: Raw<'_>,
+) -> (Result<bool, RowError>, bool) {
+    let Some(index) = store.schema.resolve(column) else {
+        let (error, is_stale) = foreign(store, column);
+        return (Err(error), is_stale);
+    };
     let field = store.schema.field_ref(index);
-    match raw {
-        Raw::Null => {}
-        Raw::Number(logical) => store.set_number(at, field, logical),
-        Raw::Bytes(bytes) => set_bytes(store, at, index, field, bytes)?,
-    }
-    if let Some(null) = field.null {
+    let done = match raw {
+        Raw::Null if field.null.is_none() => Err(not_nullable(store, index)),
+        Raw::Null => return (Ok(false), false),
+        Raw::Number(logical) => {
+            store.set_number(at, field, logical);
+            Ok(())
+        }
+        Raw::Bytes(bytes) => set_bytes(store, at, index, field, bytes),
+    };
+    if let (Ok(()), Some(null)) = (&done, field.null) {
         store.mark_null(at, null, false);
     }
-    Ok(())
+    (done.map(|()| true), false)
+}
+
+#[cold]
+fn not_nullable(store: &RowStore, index: usize) -> RowError {
+    let column = store.schema.columns()[index].name.clone();
+    RowError::NotNullable { column }
 }
 
 fn set_bytes(

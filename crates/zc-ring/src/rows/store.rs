@@ -148,6 +148,12 @@ impl RowStore {
         self.rows.span(self.slot(sequence) * words, words)
     }
 
+    /// None of the words.
+    #[inline]
+    pub(crate) fn no_words(&self) -> Span<'_> {
+        self.rows.span(0, 0)
+    }
+
     #[inline]
     fn slot(&self, sequence: u64) -> usize {
         sequence as usize & (self.capacity - 1)

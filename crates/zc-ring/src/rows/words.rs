@@ -194,21 +194,48 @@ impl Span<'_> {
         }
     }
 
-    /// Every `stride`-th of `count` words from `start` on.
+    /// `len` of the words, from `start` on.
     #[inline]
-    pub(crate) fn every(
-        self,
-        stride: usize,
-        start: usize,
-        count: usize,
-    ) -> impl Iterator<Item = u64> {
+    pub(crate) fn part(&self, start: usize, len: usize) -> Self {
         #[cfg(not(any(zc_loom, zc_shuttle)))]
-        return self.words[start..]
-            .iter()
-            .step_by(stride)
-            .take(count)
-            .map(|word| word.load(Ordering::Relaxed));
+        return Self {
+            words: &self.words[start..][..len],
+        };
         #[cfg(any(zc_loom, zc_shuttle))]
-        (0..count).map(move |index| self.load(start + index * stride))
+        {
+            assert!(start <= self.len && len <= self.len - start);
+            Self {
+                start: self.start + start,
+                len,
+                ..*self
+            }
+        }
+    }
+
+    /// The first word, unless there is none, and from then on those `stride` words further.
+    #[inline]
+    pub(crate) fn step(&mut self, stride: usize) -> Option<u64> {
+        #[cfg(not(any(zc_loom, zc_shuttle)))]
+        {
+            let word = self.words.first()?.load(Ordering::Relaxed);
+            self.words = self.words.get(stride..).unwrap_or(&[]);
+            Some(word)
+        }
+        #[cfg(any(zc_loom, zc_shuttle))]
+        {
+            let word = (self.len > 0).then(|| self.load(0))?;
+            let step = stride.min(self.len);
+            self.start += step;
+            self.len -= step;
+            Some(word)
+        }
+    }
+
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        #[cfg(not(any(zc_loom, zc_shuttle)))]
+        return self.words.len();
+        #[cfg(any(zc_loom, zc_shuttle))]
+        self.len
     }
 }

@@ -11,11 +11,10 @@ use crate::rows::words::Span;
 /// its type.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Run<'a> {
+    /// From the next value's word to that of the last one.
     words: Span<'a>,
-    at: usize,
+    /// From one value's word to the next one's.
     stride: usize,
-    /// How many values are left.
-    pub(crate) left: usize,
     form: Form,
 }
 
@@ -35,72 +34,90 @@ impl RowStore {
     pub(crate) fn run(&self, sequence: u64, len: usize, field: &Field) -> Run<'_> {
         let stride = self.schema.words();
         let slot = self.slot(sequence);
-        let run = Run {
-            words: self.rows.span(0, self.capacity * stride),
-            at: slot * stride + field.offset / 8,
-            stride,
-            left: len.min(self.capacity - slot),
-            form: Form::Plain {
-                shift: field.shift(),
-            },
-        };
+        let len = len.min(self.capacity - slot);
         match field.delta {
-            None => run,
-            Some(delta) => self.run_of_deltas(run, sequence, delta, field),
+            None => Run {
+                words: self.evenly(slot * stride + field.offset / 8, stride, len),
+                stride,
+                form: Form::Plain {
+                    shift: field.shift(),
+                },
+            },
+            Some(delta) => self.run_of_deltas(sequence, len, delta, field),
         }
     }
 
-    /// `run`, which has only been cut at the end of the ring, for a delta column.
+    /// The run of a delta column, at most `len` values, behind which the ring may wrap.
     #[inline]
-    fn run_of_deltas<'a>(
-        &'a self,
-        mut run: Run<'a>,
-        sequence: u64,
-        delta: usize,
-        field: &Field,
-    ) -> Run<'a> {
+    fn run_of_deltas(&self, sequence: u64, len: usize, delta: usize, field: &Field) -> Run<'_> {
         let head = self.head(sequence, delta);
         let row = sequence % BLOCK_ROWS;
         let wide_from = self.heads.load(head + 1);
         let is_wide = row >= wide_from;
         // The block may become wide behind this while we look: not before a row that is published (D2).
         let end = if is_wide { BLOCK_ROWS } else { wide_from };
-        run.left = run.left.min((end.min(BLOCK_ROWS) - row) as usize);
+        let len = len.min((end.min(BLOCK_ROWS) - row) as usize);
+        let slot = self.slot(sequence);
         if is_wide {
-            run.words = self.wide.span(delta * self.capacity, self.capacity);
-            run.at = self.slot(sequence);
-            run.stride = 1;
-            run.form = Form::Plain { shift: 0 };
-        } else {
-            let down = 64 - 8 * field.width as u32;
-            run.form = Form::Delta {
+            return Run {
+                words: self.wide.span(delta * self.capacity + slot, len),
+                stride: 1,
+                form: Form::Plain { shift: 0 },
+            };
+        }
+        let stride = self.schema.words();
+        let down = 64 - 8 * field.width as u32;
+        Run {
+            words: self.evenly(slot * stride + field.offset / 8, stride, len),
+            stride,
+            form: Form::Delta {
                 base: self.heads.load(head),
                 up: down - field.shift(),
                 down,
-            };
+            },
         }
-        run
+    }
+
+    /// The words of the rows from the first of `len` words, at `at`, to the last.
+    #[inline]
+    fn evenly(&self, at: usize, stride: usize, len: usize) -> Span<'_> {
+        self.rows.span(at, (len - 1) * stride + 1)
     }
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
     /// No values.
-    pub(crate) fn none(store: &RowStore) -> Run<'_> {
-        Run {
-            words: store.rows.span(0, 0),
-            at: 0,
+    #[inline]
+    pub(crate) fn none(store: &'a RowStore) -> Self {
+        Self {
+            words: store.no_words(),
             stride: 1,
-            left: 0,
             form: Form::Plain { shift: 0 },
         }
+    }
+
+    /// How many values are left.
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.words.len().div_ceil(self.stride)
+    }
+
+    /// Leaves the last value out, if there is one.
+    pub(crate) fn shorten(&mut self) -> bool {
+        let Some(last) = self.len().checked_sub(1) else {
+            return false;
+        };
+        let len = last
+            .checked_sub(1)
+            .map_or(0, |before| before * self.stride + 1);
+        self.words = self.words.part(0, len);
+        true
     }
 
     /// The next value, `width` bytes of it, if there is one.
     #[inline]
     pub(crate) fn next(&mut self, width: usize) -> Option<u64> {
-        self.left = self.left.checked_sub(1)?;
-        let word = self.words.load(self.at);
-        self.at += self.stride;
+        let word = self.words.step(self.stride)?;
         Some(match self.form {
             // Where it is as wide as the word, it is the word: the compiler knows.
             Form::Plain { .. } if width == 8 => word,
@@ -111,15 +128,23 @@ impl Run<'_> {
 
     /// Folds every value that is left, in order.
     #[inline]
-    pub(crate) fn fold<B>(&self, init: B, mut f: impl FnMut(B, u64) -> B) -> B {
-        let words = self.words.every(self.stride, self.at, self.left);
+    pub(crate) fn fold<B>(self, init: B, mut f: impl FnMut(B, u64) -> B) -> B {
         match self.form {
-            Form::Plain { shift: 0 } => words.fold(init, f),
-            Form::Plain { shift } => words.fold(init, |b, word| f(b, word >> shift)),
+            Form::Plain { shift: 0 } => self.fold_words(init, f),
+            Form::Plain { shift } => self.fold_words(init, |b, word| f(b, word >> shift)),
             Form::Delta { base, up, down } => {
-                words.fold(init, |b, word| f(b, restore(word, base, up, down)))
+                self.fold_words(init, |b, word| f(b, restore(word, base, up, down)))
             }
         }
+    }
+
+    #[inline]
+    fn fold_words<B>(mut self, init: B, mut f: impl FnMut(B, u64) -> B) -> B {
+        let mut folded = init;
+        while let Some(word) = self.words.step(self.stride) {
+            folded = f(folded, word);
+        }
+        folded
     }
 }
 
