@@ -184,9 +184,11 @@ fn touched<T>(len: usize) -> Vec<T> {
     let room: &mut [MaybeUninit<T>] = vec.spare_capacity_mut();
     let (start, bytes) = (room.as_mut_ptr().cast::<u8>(), size_of_val(room));
     for at in (0..bytes).step_by(PAGE) {
-        // SAFETY: in bounds of memory that is borrowed here and holds nothing. (Volatile: it is
-        // the page that matters, not what is written.)
-        unsafe { start.add(at).write_volatile(0) };
+        // SAFETY: in bounds of memory that is borrowed here.
+        let byte = unsafe { start.add(at) };
+        // SAFETY: as above; it holds nothing yet. (Volatile: it is the page that matters, not what is
+        // written.)
+        unsafe { byte.write_volatile(0) };
     }
     vec
 }
