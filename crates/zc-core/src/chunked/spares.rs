@@ -14,6 +14,7 @@
 //! * **I3** At most one root, [`KEPT`] branches and [`KEPT`] chunks are kept, those of the reserve
 //!   among them.
 
+use std::hint::black_box;
 use std::mem::MaybeUninit;
 
 use super::spine::{BRANCH, Branch, Root};
@@ -182,14 +183,18 @@ fn touched<T>(len: usize) -> Vec<T> {
     const PAGE: usize = 4096;
     let mut vec = Vec::with_capacity(len);
     let room: &mut [MaybeUninit<T>] = vec.spare_capacity_mut();
-    let (start, bytes) = (room.as_mut_ptr().cast::<u8>(), size_of_val(room));
-    for at in (0..bytes).step_by(PAGE) {
-        // SAFETY: in bounds of memory that is borrowed here.
-        let byte = unsafe { start.add(at) };
-        // SAFETY: as above; it holds nothing yet. (Volatile: it is the page that matters, not what is
-        // written.)
-        unsafe { byte.write_volatile(0) };
+    let Some(page) = PAGE.checked_div(size_of::<T>()) else {
+        return vec;
+    };
+    for slot in room.iter_mut().step_by(page.max(1)) {
+        *slot = MaybeUninit::zeroed();
     }
+    // The room need not begin where a page does, so it may end in one more.
+    if let Some(last) = room.last_mut() {
+        *last = MaybeUninit::zeroed();
+    }
+    // Nobody reads it, and yet it is to be written.
+    black_box(room);
     vec
 }
 
