@@ -27,6 +27,11 @@
 //!   remains swings by a factor of three from run to run, for both: 170 to 200 ns while the tasks share
 //!   one worker, 500 to 650 while the runtime moves them between two, which it does when one task after
 //!   the other is woken by the one before. An item takes two turns of a task, and kanal's two thirds of one.
+//!   Also tried: a task that has to wait wakes itself and looks again, up to four times before it enters
+//!   the line, if that has been of use lately, in place of the pauses (166 and 192, 249 and 247, 232 and
+//!   212 ns in two runs; with pauses only 261 and 247, 232 and 213, 171 and 188) and after them (187 and
+//!   188, 187 and 281, 183 and 188). It helps 1×1 and costs the others as much, and whoever polls a
+//!   future by hand would see a wake that means nothing: not done.
 //! * 1 KiB: reading the item in the last expression, and freeing its slot in a `Drop` after that, saves
 //!   a copy where a thread receives (`pair sync`: 60 ns, 48 so) and costs one where a future does
 //!   (`pair async`: 65, 86 so), so only threads do it.

@@ -129,7 +129,8 @@ impl Links {
         }
         // SAFETY: `head` is linked in this list (I3).
         let handle = unsafe { self.unlink(node) };
-        // SAFETY: I2: its owner does not let go of it before it sees this store, or has the lock.
+        // SAFETY: I2: its owner does not let go of it before it sees this store, or has the lock. All
+        // of a node lies in cells, so that the reference promises nothing about the time after.
         unsafe { &*node }.set_notified();
         handle
     }

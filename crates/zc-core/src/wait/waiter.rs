@@ -122,29 +122,34 @@ impl<'a> Waiter<'a> {
 
     /// Makes the node idle; a wake that it was sent is used up or passed on.
     pub(super) fn leave(self: Pin<&mut Self>, wake: Wake) {
-        let was = match self.node.state() {
+        match self.node.state() {
             State::Idle => return,
-            State::Notified => State::Notified,
-            State::Linked => self.unlink(),
-        };
+            State::Linked if self.unlink() => return,
+            State::Linked | State::Notified => {}
+        }
         debug_assert!(self.has_no_handle(), "the notifier has taken the handle");
         self.node.set_idle();
-        if was == State::Notified && wake == Wake::PassOn && !seeded("core.wait_pass_on") {
+        if wake == Wake::PassOn && !seeded("core.wait_pass_on") {
             self.list.notify(1);
         }
     }
 
-    /// Takes the node out of the list, unless a notifier has done so since the owner looked: in
-    /// which state it was found.
+    /// Takes the node out of the list and makes it idle; false if a notifier has taken it out since
+    /// the owner looked.
     #[cold]
-    fn unlink(&self) -> State {
-        let (was, handle) = self.list.with_links(|links| match self.node.state() {
+    fn unlink(&self) -> bool {
+        let (was_linked, handle) = self.list.with_links(|links| {
+            if self.node.state() != State::Linked {
+                return (false, None);
+            }
             // SAFETY: it is linked in this very list.
-            State::Linked => (State::Linked, unsafe { links.unlink(&raw const self.node) }),
-            was => (was, None),
+            let handle = unsafe { links.unlink(&raw const self.node) };
+            self.node.set_idle();
+            (true, handle)
         });
+        // The drop of a waker is user code (I5): even if it panics, the node is idle by now.
         drop(handle);
-        was
+        was_linked
     }
 
     /// Of a node that is not linked.
