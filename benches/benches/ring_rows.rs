@@ -158,6 +158,7 @@ fn read_columns(batch: &RowBatch<'_>, from: Handles) -> i64 {
 fn typed(is_narrow: bool, batch: usize, rows: u64) -> Result<Duration, String> {
     let rows = rows.next_multiple_of(batch as u64);
     let (mut producer, mut consumer, columns) = open(is_narrow)?;
+    let expected = expected(rows);
     let reader: Task<'_> = Box::new(move || {
         pin(1);
         let (mut seen, mut total) = (0, 0i64);
@@ -171,7 +172,7 @@ fn typed(is_narrow: bool, batch: usize, rows: u64) -> Result<Duration, String> {
                 });
             }
         }
-        expect("sum", total, expected(rows))
+        expect("sum", total, expected)
     });
     let writer: Task<'_> = Box::new(move || {
         pin(0);
@@ -200,6 +201,7 @@ fn ends() -> Result<(Producer<Plain>, Consumer<Plain>), String> {
 fn structs(batch: usize, rows: u64) -> Result<Duration, String> {
     let rows = rows.next_multiple_of(batch as u64);
     let (mut producer, mut consumer) = ends()?;
+    let expected = expected(rows);
     let reader: Task<'_> = Box::new(move || {
         pin(1);
         let (mut seen, mut total) = (0, 0i64);
@@ -214,7 +216,7 @@ fn structs(batch: usize, rows: u64) -> Result<Duration, String> {
                 }
             }
         }
-        expect("sum", total, expected(rows))
+        expect("sum", total, expected)
     });
     let writer: Task<'_> = Box::new(move || {
         pin(0);
