@@ -36,8 +36,8 @@ impl SharedProducer {
         &mut self,
         set: impl FnOnce(&mut RowMut<'_>) -> Result<(), E>,
     ) -> Result<u64, PushError<E>> {
-        self.reserve(None, true)?;
-        self.set(set)
+        self.reserve(1, None, true)?;
+        self.publish_one(set)
     }
 
     /// As [`push`](Self::push), if there is room now.
@@ -49,8 +49,8 @@ impl SharedProducer {
         &mut self,
         set: impl FnOnce(&mut RowMut<'_>) -> Result<(), E>,
     ) -> Result<u64, PushError<E>> {
-        self.reserve(None, false)?;
-        self.set(set)
+        self.reserve(1, None, false)?;
+        self.publish_one(set)
     }
 
     /// As [`push`](Self::push), waiting for at most `timeout`.
@@ -62,11 +62,43 @@ impl SharedProducer {
         timeout: Duration,
         set: impl FnOnce(&mut RowMut<'_>) -> Result<(), E>,
     ) -> Result<u64, PushError<E>> {
-        match self.reserve(None, false) {
-            Err(PushError::<E>::Full) => self.reserve(deadline(timeout), true)?,
+        match self.reserve(1, None, false) {
+            Err(PushError::<E>::Full) => self.reserve(1, deadline(timeout), true)?,
             other => other?,
         }
-        self.set(set)
+        self.publish_one(set)
+    }
+
+    /// Publishes `rows` rows at once, waiting for room for all of them; returns the sequence of the
+    /// first. `set` is called for each row in order, with its number from 0. Consumers see all of
+    /// them or none, also where this process is killed in between. With `rows == 0` nothing is
+    /// published.
+    ///
+    /// # Errors
+    /// As for [`push`](Self::push), of the first row that fails; [`PushError::BatchTooLarge`] if
+    /// there are more rows than the ring holds.
+    #[inline]
+    pub fn push_batch<E>(
+        &mut self,
+        rows: usize,
+        set: impl FnMut(usize, &mut RowMut<'_>) -> Result<(), E>,
+    ) -> Result<u64, PushError<E>> {
+        self.reserve(rows, None, true)?;
+        self.publish_all(rows, set)
+    }
+
+    /// As [`push_batch`](Self::push_batch), if there is room now.
+    ///
+    /// # Errors
+    /// Also [`PushError::Full`]; `set` has not been called then.
+    #[inline]
+    pub fn try_push_batch<E>(
+        &mut self,
+        rows: usize,
+        set: impl FnMut(usize, &mut RowMut<'_>) -> Result<(), E>,
+    ) -> Result<u64, PushError<E>> {
+        self.reserve(rows, None, false)?;
+        self.publish_all(rows, set)
     }
 
     /// The sequence the next row will get.
@@ -82,13 +114,23 @@ impl SharedProducer {
     }
 
     #[inline]
-    fn reserve<E>(&mut self, deadline: Option<Instant>, waits: bool) -> Result<(), PushError<E>> {
+    fn reserve<E>(
+        &mut self,
+        rows: usize,
+        deadline: Option<Instant>,
+        waits: bool,
+    ) -> Result<(), PushError<E>> {
         let corrupt = |Corrupt(what)| PushError::Corrupt { what };
-        if self.writer.try_reserve(1).map_err(corrupt)? {
+        let capacity = self.writer.attachment.control.capacity as usize;
+        if rows > capacity {
+            return Err(PushError::BatchTooLarge { rows, capacity });
+        }
+        let n = rows as u64;
+        if self.writer.try_reserve(n).map_err(corrupt)? {
             return Ok(());
         }
         match waits {
-            true if self.writer.wait(1, deadline).map_err(corrupt)? => Ok(()),
+            true if self.writer.wait(n, deadline).map_err(corrupt)? => Ok(()),
             true => Err(PushError::TimedOut),
             false => Err(PushError::Full),
         }
@@ -96,18 +138,47 @@ impl SharedProducer {
 
     /// Sets and publishes one reserved row.
     #[inline]
-    fn set<E>(
+    fn publish_one<E>(
         &mut self,
         set: impl FnOnce(&mut RowMut<'_>) -> Result<(), E>,
     ) -> Result<u64, PushError<E>> {
         let sequence = self.writer.next();
         self.writer.begin(1);
+        self.set(sequence, set)?;
+        self.writer.publish(1);
+        Ok(sequence)
+    }
+
+    /// Sets and publishes reserved rows.
+    #[inline]
+    fn publish_all<E>(
+        &mut self,
+        rows: usize,
+        mut set: impl FnMut(usize, &mut RowMut<'_>) -> Result<(), E>,
+    ) -> Result<u64, PushError<E>> {
+        let first = self.writer.next();
+        if rows == 0 {
+            return Ok(first);
+        }
+        self.writer.begin(rows as u64);
+        for index in 0..rows {
+            self.set(first.wrapping_add(index as u64), |row| set(index, row))?;
+        }
+        self.writer.publish(rows as u64);
+        Ok(first)
+    }
+
+    /// Sets a row that has begun.
+    #[inline]
+    fn set<E>(
+        &self,
+        sequence: u64,
+        set: impl FnOnce(&mut RowMut<'_>) -> Result<(), E>,
+    ) -> Result<(), PushError<E>> {
         let mut row = RowMut::new(&self.writer.attachment.store, sequence, sequence);
         set(&mut row).map_err(PushError::Rejected)?;
         row.complete()
-            .map_err(|column| PushError::Incomplete { column })?;
-        self.writer.publish(1);
-        Ok(sequence)
+            .map_err(|column| PushError::Incomplete { column })
     }
 }
 

@@ -1,7 +1,7 @@
 //! Rings in shared memory, whose processes end in the middle of things.
 
 use zc_ring::shared::model::Machine;
-use zc_ring::{ColumnHandle, ProducerError, SharedConsumer, SharedProducer};
+use zc_ring::{ColumnHandle, ProducerError, PushError, SharedConsumer, SharedProducer};
 
 use super::*;
 
@@ -72,6 +72,49 @@ fn a_consumer_joins_a_shared_ring_with_the_roles_swapped() {
         assert_eq!(seen + read(&mut consumer, n), 1 + pushed);
         assert!(push(&mut producer, n));
         assert!(!push(&mut producer, n), "an unread row was overwritten");
+    });
+}
+
+/// Whoever counts a consumer finds its place: a look at the places that has missed it must be followed
+/// by another one before the oldest row is overwritten.
+#[test]
+fn a_consumer_that_is_counted_is_seen() {
+    model(|| {
+        let (machine, n) = machine(2);
+        let ring = machine.process(1);
+        let mut producer = ring.producer().unwrap();
+        // So that the next row needs a look at the places, and the one after it would not.
+        assert!(push(&mut producer, n) && push(&mut producer, n));
+        let joiner = thread::spawn(move || {
+            let from = options(Start::Oldest, OnLag::Block);
+            let mut consumer = ring.consumer(from).unwrap();
+            let first = consumer.sequence();
+            (first + read(&mut consumer, n), consumer)
+        });
+        let pushed = [(); 2].map(|()| u64::from(push(&mut producer, n)));
+        let (seen, mut consumer) = joiner.join().unwrap();
+        let seen = seen + read(&mut consumer, n);
+        assert_eq!(seen, 2 + pushed[0] + pushed[1]);
+    });
+}
+
+/// Whoever sees a lease finds the cursor that belongs to it, and not that of whoever had the place
+/// before: that would be a corrupt ring.
+#[test]
+fn a_place_that_gates_has_its_own_cursor() {
+    model(|| {
+        let (machine, n) = machine(1);
+        let ring = machine.process(1);
+        let mut producer = ring.producer().unwrap();
+        drop(ring.consumer(ConsumerOptions::default()).unwrap());
+        assert!(push(&mut producer, n) && push(&mut producer, n));
+        let joiner = thread::spawn(move || ring.consumer(ConsumerOptions::default()).unwrap());
+        let pushed = producer.try_push(|row| row.set(n, 12));
+        assert!(matches!(pushed, Ok(2) | Err(PushError::Full)), "{pushed:?}");
+        let mut consumer = joiner.join().unwrap();
+        let first = consumer.sequence();
+        let seen = read(&mut consumer, n);
+        assert_eq!(first + seen, producer.sequence());
     });
 }
 

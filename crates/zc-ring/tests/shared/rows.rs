@@ -53,6 +53,46 @@ fn nothing_unread_is_overwritten() -> Result {
 }
 
 #[test]
+fn a_batch_is_published_whole_or_not_at_all() -> Result {
+    let path = Temp::new();
+    let ring = create(&path, 8);
+    let mut consumer = ring.consumer(ConsumerOptions::default())?;
+    let mut producer = ring.producer()?;
+    let schema = schema();
+    // Two laps, so that batches lie across the end.
+    for first in [0, 5, 10, 15] {
+        assert_eq!(
+            producer.push_batch(5, |_, row| fill(row, &schema)),
+            Ok(first)
+        );
+        assert_eq!(read(&mut consumer, 8), 5);
+    }
+    let broken = producer.push_batch(5, |index, row| match index {
+        4 => Err(RowError::ForeignHandle),
+        _ => fill(row, &schema),
+    });
+    assert_eq!(broken, Err(PushError::Rejected(RowError::ForeignHandle)));
+    let torn = producer.push_batch(2, |_, _| Ok::<_, RowError>(()));
+    assert!(
+        matches!(torn, Err(PushError::Incomplete { .. })),
+        "{torn:?}"
+    );
+    assert_eq!(read(&mut consumer, 8), 0);
+    let large = producer.push_batch(9, |_, row| fill(row, &schema));
+    let (rows, capacity) = (9, 8);
+    assert_eq!(large, Err(PushError::BatchTooLarge { rows, capacity }));
+    assert_eq!(producer.push_batch(0, |_, row| fill(row, &schema)), Ok(20));
+    assert_eq!(
+        producer.try_push_batch(8, |_, row| fill(row, &schema)),
+        Ok(20)
+    );
+    let full = producer.try_push_batch(1, |_, row| fill(row, &schema));
+    assert_eq!(full, Err(PushError::Full));
+    assert_eq!(read(&mut consumer, 8), 8);
+    Ok(())
+}
+
+#[test]
 fn sequences_wrap() -> Result {
     for before in [1, 5, 64, 2000] {
         let path = Temp::new();

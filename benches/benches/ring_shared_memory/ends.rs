@@ -1,0 +1,130 @@
+//! Our ends, in one process and in two.
+
+use std::path::Path;
+use std::time::Duration;
+
+use zc_benches::broadcast::{Check, pin, row};
+use zc_benches::threads::{Task, together};
+use zc_ring::{
+    ColumnHandle, ConsumerOptions, Poll, RowError, RowMut, RowRing, Schema, SchemaError,
+};
+
+use super::CAPACITY;
+use super::processes::{Consumer, now, ready};
+
+type Columns = [ColumnHandle<u64>; 4];
+
+fn schema() -> Result<Schema, SchemaError> {
+    Schema::builder()
+        .u64("a")
+        .u64("b")
+        .u64("c")
+        .u64("d")
+        .build()
+}
+
+fn columns(schema: &Schema) -> Result<Columns, String> {
+    let column = |name| schema.column(name).map_err(text);
+    Ok([column("a")?, column("b")?, column("c")?, column("d")?])
+}
+
+#[inline]
+fn set(to: &mut RowMut<'_>, columns: Columns, number: u64) -> Result<(), RowError> {
+    let values = row(number);
+    to.set(columns[0], values[0])?;
+    to.set(columns[1], values[1])?;
+    to.set(columns[2], values[2])?;
+    to.set(columns[3], values[3])
+}
+
+/// Both kinds of producers have the same calls.
+macro_rules! push_all {
+    ($producer:ident, $columns:ident, $batch:expr, $rows:expr) => {{
+        let mut number = 0;
+        while number < $rows {
+            let left = $batch.min($rows - number);
+            let pushed = match left {
+                1 => $producer.push(|to| set(to, $columns, number)),
+                _ => $producer
+                    .push_batch(left as usize, |n, to| set(to, $columns, number + n as u64)),
+            };
+            pushed.map_err(text)?;
+            number += left;
+        }
+    }};
+}
+
+/// And so have both kinds of consumers.
+macro_rules! read_all {
+    ($consumer:ident, $columns:ident, $rows:expr, $seen:expr) => {
+        while $seen.rows < $rows {
+            match $consumer.recv_blocking() {
+                Poll::Rows(batch) => {
+                    let [a, b, c, d] = $columns.map(|column| batch.column(column));
+                    let rows = a.iter().zip(b.iter()).zip(c.iter()).zip(d.iter());
+                    rows.for_each(|(((a, b), c), d)| $seen.row(&[a, b, c, d]));
+                }
+                other => return Err(format!("a consumer found {other:?}")),
+            }
+        }
+    };
+}
+
+/// A ring in memory that another process maps as well.
+pub(crate) fn two_processes(batch: u64, rows: u64) -> Result<Duration, String> {
+    let path = Path::new("/dev/shm").join(format!("zc-bench-{}", std::process::id()));
+    let ring = RowRing::create_shared(&path, schema().map_err(text)?, CAPACITY).map_err(text)?;
+    let _removed = Removed(&path);
+    let mut producer = ring.producer().map_err(text)?;
+    let columns = columns(ring.schema())?;
+    let consumer = Consumer::start("ours", &path.display().to_string(), rows)?;
+    pin(0);
+    let begin = now()?;
+    push_all!(producer, columns, batch, rows);
+    Ok(consumer.end()?.saturating_sub(begin))
+}
+
+struct Removed<'a>(&'a Path);
+
+impl Drop for Removed<'_> {
+    fn drop(&mut self) {
+        // The next ring of this name says so if it is still there.
+        let _ = std::fs::remove_file(self.0);
+    }
+}
+
+/// What the other process does.
+pub(crate) fn consume(path: &str, rows: u64, seen: &mut Check) -> Result<(), String> {
+    let ring = RowRing::open_shared(path).map_err(text)?;
+    let columns = columns(ring.schema())?;
+    let consumer = ring.consumer(ConsumerOptions::default());
+    let mut consumer = consumer.map_err(text)?;
+    ready()?;
+    read_all!(consumer, columns, rows, seen);
+    Ok(())
+}
+
+/// The same between two threads.
+pub(crate) fn one_process(batch: u64, rows: u64) -> Result<Duration, String> {
+    let ring = RowRing::builder(schema().map_err(text)?, CAPACITY).build();
+    let ring = ring.map_err(text)?;
+    let columns = columns(&ring.schema())?;
+    let mut consumer = ring.consumer(ConsumerOptions::default()).map_err(text)?;
+    let mut producer = ring.producer().map_err(text)?;
+    let reader: Task<'_> = Box::new(move || {
+        pin(1);
+        let mut seen = Check::default();
+        read_all!(consumer, columns, rows, seen);
+        seen.verdict(rows)
+    });
+    let writer: Task<'_> = Box::new(move || {
+        pin(0);
+        push_all!(producer, columns, batch, rows);
+        Ok(())
+    });
+    together(vec![reader, writer])
+}
+
+fn text(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}

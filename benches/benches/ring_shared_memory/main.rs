@@ -1,0 +1,39 @@
+//! Rows of 32 bytes from one process to another through a file in memory, each pinned to a core of its
+//! own, against the same kind of ring within one process, in the same run. The bench starts itself
+//! again as the consumer; nothing that is timed goes any way but through the ring.
+//!
+//! Rows have four columns of 64 bits on either side. The peer sends slices of as many rows as a batch
+//! has, in as much memory as ours takes for the ring.
+
+mod ends;
+#[cfg(feature = "peers")]
+mod iox;
+mod processes;
+
+use std::process::ExitCode;
+
+use zc_benches::{Bench, Unit};
+
+const CAPACITY: usize = 16 * 1024;
+
+fn main() -> ExitCode {
+    if let Some(code) = processes::consume() {
+        return code;
+    }
+    Bench::main("ring_shared_memory", |bench| {
+        for batch in [64, 1] {
+            let name = format!("two processes, capacity {CAPACITY}, batch {batch}");
+            #[cfg_attr(not(feature = "peers"), expect(unused_mut, reason = "peers join it"))]
+            let mut cell = bench
+                .cell(name, Unit::NsPerOp, 4096)
+                .goal_times(1.0 / 0.9, "in one process")
+                .ours(move |rows| ends::two_processes(batch, rows))
+                .peer("in one process", move |rows| ends::one_process(batch, rows));
+            #[cfg(feature = "peers")]
+            {
+                cell = cell.peer("iceoryx2", move |rows| iox::two_processes(batch, rows));
+            }
+            cell.run();
+        }
+    })
+}
