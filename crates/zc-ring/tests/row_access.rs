@@ -81,7 +81,10 @@ fn check<V: PartialEq + std::fmt::Debug>(
     by_column: (Vec<V>, Vec<V>, Vec<V>),
     expected: &[V],
 ) {
-    assert_eq!(batch.iter().map(by_row).collect::<Vec<_>>(), expected);
+    assert_eq!(batch.iter().map(&by_row).collect::<Vec<_>>(), expected);
+    let mut from_behind: Vec<_> = batch.iter().rev().map(by_row).collect();
+    from_behind.reverse();
+    assert_eq!(from_behind, expected);
     let (forwards, mut backwards, at) = by_column;
     backwards.reverse();
     assert_eq!(forwards, expected);
@@ -234,5 +237,40 @@ fn handles_of_another_schema_are_refused_by_a_row_that_is_read() -> Result {
     assert_eq!(row.try_get(a), Ok(7));
     assert_eq!(row.sequence(), 0);
     assert_eq!(row.try_get(foreign), Err(RowError::ForeignHandle));
+    Ok(())
+}
+
+#[test]
+fn columns_behind_the_64th_are_set_and_missed_like_any_other() -> Result {
+    let names: Vec<_> = (0..128).map(|n| format!("c{n}")).collect();
+    let schema = names.iter().fold(Schema::builder(), |s, name| s.u8(name));
+    let ring = RowRing::builder(schema.build()?, 8).build()?;
+    let schema = ring.schema();
+    let handles = names.iter().map(|name| schema.column::<u8>(name));
+    let handles = handles.collect::<std::result::Result<Vec<_>, _>>()?;
+    let mut consumer = ring.consumer(ConsumerOptions::default())?;
+    let mut producer = ring.producer()?;
+    for left_out in [0, 1, 63, 64, 65, 127] {
+        let pushed = producer.push(|row| {
+            let mut others = handles.iter().enumerate().filter(|(n, _)| *n != left_out);
+            others.try_for_each(|(n, to)| row.set(*to, n as u8))
+        });
+        let column = left_out;
+        assert_eq!(
+            pushed,
+            Err::<u64, PushError<RowError>>(PushError::Incomplete { column })
+        );
+    }
+    producer.push(|row| {
+        let mut all = handles.iter().enumerate();
+        all.try_for_each(|(n, to)| row.set(*to, n as u8))
+    })?;
+    let Poll::Rows(batch) = consumer.poll(8) else {
+        return Err("there are no rows".into());
+    };
+    let row = batch.iter().next().ok_or("there is no row")?;
+    for (n, from) in handles.iter().enumerate() {
+        assert_eq!(row.get(*from), n as u8);
+    }
     Ok(())
 }

@@ -20,8 +20,10 @@ pub struct RowMut<'a> {
     at: u64,
     /// The sequence it is told to get.
     sequence: u64,
-    /// One bit a column.
-    set: u128,
+    /// What has been set: one bit for each of the first 64 columns, and for each of the rest. Apart, and never
+    /// looked at together: a load across two stores that are still under way would wait for them.
+    set: u64,
+    set_high: u64,
     /// Whether a handle was one of an earlier schema.
     is_stale: bool,
 }
@@ -36,6 +38,7 @@ impl<'a> RowMut<'a> {
             at,
             sequence,
             set: 0,
+            set_high: 0,
             is_stale: false,
         }
     }
@@ -87,17 +90,10 @@ impl<'a> RowMut<'a> {
                 self.words.load(index) & !(mask << shift) | (logical & mask) << shift
             };
             self.words.store(index, word);
-            self.set |= column.bit;
+            self.set |= column.place.bit;
             return Ok(());
         }
-        // Only values go out of line, and the row stays in registers.
-        let (done, is_stale) = set_any(self.store, self.at, column, raw);
-        self.is_stale |= is_stale;
-        match done? {
-            true => self.set |= column.bit,
-            false => self.set &= !column.bit,
-        }
-        Ok(())
+        self.set_other(column, raw)
     }
 
     /// Says that a nullable column has no value in this row, as if it had not been set.
@@ -108,11 +104,32 @@ impl<'a> RowMut<'a> {
         &mut self,
         column: ColumnHandle<T>,
     ) -> Result<(), RowError> {
-        let (done, is_stale) = set_any(self.store, self.at, column, Raw::Null);
-        self.is_stale |= is_stale;
-        done?;
-        self.set &= !column.bit;
-        Ok(())
+        self.set_other(column, Raw::Null)
+    }
+
+    /// Sets a column that is not plain.
+    #[inline]
+    fn set_other<T: ColumnData + ?Sized>(
+        &mut self,
+        column: ColumnHandle<T>,
+        raw: Raw<'_>,
+    ) -> Result<(), RowError> {
+        // Only values go out of line, and few of them: the row stays in registers.
+        match set_any(self.store, self.at, &column, raw) {
+            Ok(is_set) => {
+                let bit = 1 << (column.index % 64);
+                let set = match column.index < 64 {
+                    true => &mut self.set,
+                    false => &mut self.set_high,
+                };
+                *set = if is_set { *set | bit } else { *set & !bit };
+                Ok(())
+            }
+            Err(error) => {
+                self.is_stale |= *error == RowError::StaleSchema;
+                Err(*error)
+            }
+        }
     }
 
     /// The sequence the row will get; of one of several producers, one that it may get: others may
@@ -129,7 +146,8 @@ impl<'a> RowMut<'a> {
             return Err(OtherSchema);
         }
         self.store.copy_row(self.at, from, index as u64);
-        self.set = u128::MAX;
+        self.set = u64::MAX;
+        self.set_high = u64::MAX;
         Ok(())
     }
 
@@ -138,9 +156,15 @@ impl<'a> RowMut<'a> {
     #[inline]
     pub(crate) fn complete(&self) -> Result<(), usize> {
         let schema = &self.store.schema;
-        let missing = schema.required() & !self.set;
-        if missing != 0 {
-            return Err(missing.trailing_zeros() as usize);
+        let required = schema.required();
+        for (from, required, set) in [
+            (0, required as u64, self.set),
+            (64, (required >> 64) as u64, self.set_high),
+        ] {
+            let missing = required & !set;
+            if missing != 0 {
+                return Err(from + missing.trailing_zeros() as usize);
+            }
         }
         if schema.has_nullable() {
             self.make_null();
@@ -149,8 +173,9 @@ impl<'a> RowMut<'a> {
     }
 
     fn make_null(&self) {
+        let set = u128::from(self.set) | u128::from(self.set_high) << 64;
         let fields = self.store.schema.fields().iter().enumerate();
-        for (index, field) in fields.filter(|(index, _)| self.set >> index & 1 == 0) {
+        for (index, field) in fields.filter(|(index, _)| set >> index & 1 == 0) {
             let column = &self.store.schema.columns()[index];
             match column.column_type {
                 ColumnType::Str { .. } => self.store.set_text(self.at, field, &[]),
@@ -164,40 +189,28 @@ impl<'a> RowMut<'a> {
     }
 }
 
-#[cold]
-fn foreign<T: ?Sized>(store: &RowStore, column: ColumnHandle<T>) -> (RowError, bool) {
-    let error = store.foreign(column);
-    let is_stale = error == RowError::StaleSchema;
-    (error, is_stale)
-}
-
-/// Sets a column of the row at `at`, whatever it is. Whether it has a value now, and whether the handle
-/// was one of an earlier schema.
+/// Sets a column of the row at `at`, whatever it is. Whether it has a value now.
 #[inline(never)]
 fn set_any<T: ColumnData + ?Sized>(
     store: &RowStore,
     at: u64,
-    column: ColumnHandle<T>,
+    column: &ColumnHandle<T>,
     raw: Raw<'_>,
-) -> (Result<bool, RowError>, bool) {
-    let Some(index) = store.schema.resolve(column) else {
-        let (error, is_stale) = foreign(store, column);
-        return (Err(error), is_stale);
+) -> Result<bool, Box<RowError>> {
+    let Some(index) = store.schema.resolve(*column) else {
+        return Err(Box::new(store.foreign(*column)));
     };
     let field = store.schema.field_ref(index);
-    let done = match raw {
-        Raw::Null if field.null.is_none() => Err(not_nullable(store, index)),
-        Raw::Null => return (Ok(false), false),
-        Raw::Number(logical) => {
-            store.set_number(at, field, logical);
-            Ok(())
-        }
-        Raw::Bytes(bytes) => set_bytes(store, at, index, field, bytes),
-    };
-    if let (Ok(()), Some(null)) = (&done, field.null) {
+    match raw {
+        Raw::Null if field.null.is_none() => return Err(Box::new(not_nullable(store, index))),
+        Raw::Null => return Ok(false),
+        Raw::Number(logical) => store.set_number(at, field, logical),
+        Raw::Bytes(bytes) => set_bytes(store, at, index, field, bytes)?,
+    }
+    if let Some(null) = field.null {
         store.mark_null(at, null, false);
     }
-    (done.map(|()| true), false)
+    Ok(true)
 }
 
 #[cold]
@@ -212,18 +225,18 @@ fn set_bytes(
     index: usize,
     field: &Field,
     bytes: &[u8],
-) -> Result<(), RowError> {
+) -> Result<(), Box<RowError>> {
     match field.text {
         Some(text) if bytes.len() > text.max => {
-            return Err(RowError::TooLong {
+            return Err(Box::new(RowError::TooLong {
                 column: store.schema.columns()[index].name.clone(),
                 max: text.max,
                 len: bytes.len(),
-            });
+            }));
         }
         Some(_) => store.set_text(at, field, bytes),
         None if bytes.len() != field.width => {
-            return Err(wrong_length(store, index, field, bytes.len()));
+            return Err(Box::new(wrong_length(store, index, field, bytes.len())));
         }
         None => store.set_bytes(at, field, bytes),
     }
@@ -250,6 +263,7 @@ impl fmt::Debug for RowMut<'_> {
         f.debug_struct("RowMut")
             .field("sequence", &self.sequence)
             .field("set", &format_args!("{:b}", self.set))
+            .field("set_high", &format_args!("{:b}", self.set_high))
             .finish()
     }
 }

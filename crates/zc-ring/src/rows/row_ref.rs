@@ -4,8 +4,10 @@ use std::fmt;
 use std::ops::Range;
 
 use super::batch::Rows;
+use super::copies::RowCopies;
 use super::error::RowError;
 use super::schema::ColumnHandle;
+use super::store::RowStore;
 use super::value::{ColumnData, Raw};
 use super::words::Span;
 
@@ -16,8 +18,9 @@ use super::words::Span;
 /// and a load. Delta columns are quicker column by column.
 #[derive(Clone, Copy)]
 pub struct RowRef<'a> {
-    rows: Rows<'a>,
-    row: usize,
+    store: &'a RowStore,
+    copies: Option<&'a RowCopies>,
+    sequence: u64,
     /// Its words in the ring; of copies none.
     words: Span<'a>,
     /// The number of the rows' schema: plain columns of handles with the same one lie in `words`. Of
@@ -30,24 +33,16 @@ pub struct RowRef<'a> {
 pub struct RowIter<'a> {
     rows: Rows<'a>,
     left: Range<usize>,
+    /// All the ring's words, and where the first row that is left begins; of copies none.
+    words: Span<'a>,
+    at: usize,
+    /// Words of a row; of copies 0.
+    stride: usize,
+    /// As in [`RowRef`].
+    schema: u64,
 }
 
 impl<'a> RowRef<'a> {
-    #[inline]
-    fn new(rows: Rows<'a>, row: usize) -> Self {
-        let store = rows.store;
-        let (words, schema) = match rows.copies {
-            None => (store.row(rows.sequence(row)), store.schema.number()),
-            Some(_) => (store.no_words(), 0),
-        };
-        Self {
-            rows,
-            row,
-            words,
-            schema,
-        }
-    }
-
     /// The value of a column.
     ///
     /// # Panics
@@ -59,7 +54,7 @@ impl<'a> RowRef<'a> {
             let word = self.words.load(column.place.word as usize);
             return T::from_raw(Raw::Number(word >> column.place.shift));
         }
-        match get_any(self.rows, self.row, column) {
+        match get_any(self.store, self.copies, self.sequence, &column) {
             Ok(value) => value,
             Err(error) => panic!("{error}"),
         }
@@ -74,35 +69,66 @@ impl<'a> RowRef<'a> {
         &self,
         column: ColumnHandle<T>,
     ) -> Result<T::Value<'a>, RowError> {
-        get_any(self.rows, self.row, column)
+        get_any(self.store, self.copies, self.sequence, &column)
     }
 
     /// The row's sequence.
     #[must_use]
     #[inline]
     pub fn sequence(&self) -> u64 {
-        self.rows.sequence(self.row)
+        self.sequence
     }
 }
 
 /// The value of any column of one row. By value, so that the row stays in registers.
 #[inline(never)]
 fn get_any<'a, T: ColumnData + ?Sized>(
-    rows: Rows<'a>,
-    row: usize,
-    column: ColumnHandle<T>,
+    store: &'a RowStore,
+    copies: Option<&'a RowCopies>,
+    sequence: u64,
+    column: &ColumnHandle<T>,
 ) -> Result<T::Value<'a>, RowError> {
-    let schema = &rows.store.schema;
-    let Some(index) = schema.resolve(column) else {
-        return Err(rows.store.foreign(column));
+    let Some(index) = store.schema.resolve(*column) else {
+        return Err(store.foreign(*column));
     };
-    Ok(T::from_raw(rows.raw(row, schema.field(index), T::KIND)))
+    let row = Rows {
+        store,
+        copies,
+        first: sequence,
+        len: 1,
+    };
+    Ok(T::from_raw(row.raw(0, store.schema.field(index), T::KIND)))
 }
 
 impl<'a> RowIter<'a> {
+    #[inline]
     pub(crate) fn new(rows: Rows<'a>) -> Self {
-        let left = 0..rows.len;
-        Self { rows, left }
+        let store = rows.store;
+        let in_place = rows.copies.is_none();
+        let (words, at) = match in_place {
+            true => store.all_words(rows.first),
+            false => (store.no_words(), 0),
+        };
+        Self {
+            rows,
+            left: 0..rows.len,
+            words,
+            at,
+            stride: if in_place { store.schema.words() } else { 0 },
+            schema: if in_place { store.schema.number() } else { 0 },
+        }
+    }
+
+    /// Row `row` of the batch, which begins at `at`.
+    #[inline]
+    fn row(&self, row: usize, at: usize) -> RowRef<'a> {
+        RowRef {
+            store: self.rows.store,
+            copies: self.rows.copies,
+            sequence: self.rows.sequence(row),
+            words: self.words.part(at, self.stride),
+            schema: self.schema,
+        }
     }
 }
 
@@ -112,7 +138,12 @@ impl<'a> Iterator for RowIter<'a> {
     #[inline]
     fn next(&mut self) -> Option<RowRef<'a>> {
         let row = self.left.next()?;
-        Some(RowRef::new(self.rows, row))
+        let next = self.row(row, self.at);
+        self.at += self.stride;
+        if self.at == self.words.len() {
+            self.at = 0;
+        }
+        Some(next)
     }
 
     #[inline]
@@ -125,7 +156,9 @@ impl DoubleEndedIterator for RowIter<'_> {
     #[inline]
     fn next_back(&mut self) -> Option<Self::Item> {
         let row = self.left.next_back()?;
-        Some(RowRef::new(self.rows, row))
+        let at = self.at + self.left.len() * self.stride;
+        let len = self.words.len();
+        Some(self.row(row, if at < len { at } else { at - len }))
     }
 }
 
@@ -134,7 +167,7 @@ impl ExactSizeIterator for RowIter<'_> {}
 impl fmt::Debug for RowRef<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RowRef")
-            .field("sequence", &self.sequence())
+            .field("sequence", &self.sequence)
             .finish_non_exhaustive()
     }
 }

@@ -148,6 +148,14 @@ impl RowStore {
         self.rows.span(self.slot(sequence) * words, words)
     }
 
+    /// The words of all rows, and where among them that of `sequence` begins.
+    #[inline]
+    pub(crate) fn all_words(&self, sequence: u64) -> (Span<'_>, usize) {
+        let words = self.schema.words();
+        let all = self.rows.span(0, self.capacity * words);
+        (all, self.slot(sequence) * words)
+    }
+
     /// None of the words.
     #[inline]
     pub(crate) fn no_words(&self) -> Span<'_> {

@@ -21,20 +21,21 @@ pub struct ColumnHandle<T: ?Sized> {
     /// The number of the schema that made it.
     pub(crate) made_by: u64,
     pub(crate) fingerprint: u64,
-    /// The column's bit among those of the schema.
-    pub(crate) bit: u128,
     pub(crate) index: usize,
     pub(crate) place: Place,
     _type: PhantomData<fn() -> Box<T>>,
 }
 
-/// Where a column lies that is nothing but a number: no delta, never null.
+/// Where a column lies that is nothing but a number: no delta, never null, and among the first 64, so that
+/// what is set of them fits into one word.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place {
     /// The row's word.
     pub(crate) word: u32,
     /// How far the number is shifted there.
     pub(crate) shift: u32,
+    /// The column's bit among the first 64 of the schema.
+    pub(crate) bit: u64,
     /// Whether the column is such a one; the rest means nothing otherwise.
     pub(crate) is_plain: bool,
 }
@@ -45,20 +46,21 @@ impl<T: ?Sized> ColumnHandle<T> {
         Self {
             made_by,
             fingerprint,
-            bit: 1 << index,
             index,
-            place: Place::of(field),
+            place: Place::of(index, field),
             _type: PhantomData,
         }
     }
 }
 
 impl Place {
-    fn of(field: &Field) -> Self {
-        let is_plain = field.kind == Kind::Number && field.delta.is_none() && field.null.is_none();
+    fn of(index: usize, field: &Field) -> Self {
+        let is_number = field.kind == Kind::Number;
+        let is_plain = is_number && field.delta.is_none() && field.null.is_none() && index < 64;
         Self {
             word: (field.offset / 8) as u32,
             shift: if is_plain { field.shift() } else { 0 },
+            bit: if is_plain { 1 << index } else { 0 },
             is_plain,
         }
     }
