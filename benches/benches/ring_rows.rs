@@ -128,9 +128,20 @@ fn push(producer: &mut RowProducer, to: Handles, rows: u64, batch: usize) -> Res
     Ok(())
 }
 
-/// Row by row, every column.
+/// Row by row, every column: as wide rows are read.
 #[inline]
-fn read(batch: &RowBatch<'_>, from: Handles) -> i64 {
+fn read_rows(batch: &RowBatch<'_>, from: Handles) -> i64 {
+    batch.iter().fold(0, |total: i64, row| {
+        let (ts, seq) = (row.get(from.ts), row.get(from.seq));
+        let (px, qty) = (row.get(from.px), row.get(from.qty));
+        let (instrument, tag) = (row.get(from.instrument), row.get(from.tag));
+        total.wrapping_add(sum((ts, seq, px, qty, instrument, tag)))
+    })
+}
+
+/// Row by row, every column, through a cursor for each: as deltas are read.
+#[inline]
+fn read_columns(batch: &RowBatch<'_>, from: Handles) -> i64 {
     let (ts, seq) = (batch.column(from.ts), batch.column(from.seq));
     let (px, qty) = (batch.column(from.px), batch.column(from.qty));
     let (instrument, tag) = (batch.column(from.instrument), batch.column(from.tag));
@@ -153,7 +164,11 @@ fn typed(is_narrow: bool, batch: usize, rows: u64) -> Result<Duration, String> {
         while seen < rows {
             if let Poll::Rows(batch) = consumer.recv_blocking() {
                 seen += batch.len() as u64;
-                total = total.wrapping_add(read(&batch, columns));
+                total = total.wrapping_add(if is_narrow {
+                    read_columns(&batch, columns)
+                } else {
+                    read_rows(&batch, columns)
+                });
             }
         }
         expect("sum", total, expected(rows))

@@ -19,6 +19,7 @@
 
 mod args;
 pub mod broadcast;
+mod contest;
 mod goal;
 mod harness;
 mod machine;
@@ -27,5 +28,8 @@ pub mod report;
 pub mod results;
 mod table;
 pub mod threads;
+mod unit;
 
-pub use harness::{Bench, Cell, Count, Unit, Work};
+pub use contest::Work;
+pub use harness::{Bench, Cell, Count};
+pub use unit::Unit;

@@ -46,6 +46,8 @@ fn columns(block: &Block) {
             };
         }
         as_each!(i8, i16, i32, i64, u8, u16, u32, u64, f32, f64, bool, [u8]);
+        as_each!(Option<i64>, Option<f64>, Option<bool>, Option<&[u8]>);
+        let _ = black_box(block.null_count::<i64>(name.as_str()));
     }
 }
 
@@ -69,63 +71,95 @@ fn mend(bytes: &mut [u8]) -> Option<()> {
 
 /// Blocks whose columns make the writer choose each of its codecs.
 pub(crate) fn seeds() -> Vec<Vec<u8>> {
-    [1, 7, 130].into_iter().map(sealed).collect()
+    let of = |sealed: fn(i64) -> Sealed| {
+        [1, 7, 130].map(|rows| sealed(rows).unwrap_or_else(|e| panic!("no seed: {e}")))
+    };
+    [of(sealed), of(with_nulls)].concat()
 }
 
-fn sealed(rows: i64) -> Vec<u8> {
-    let made = || -> Result<Vec<u8>, Box<dyn std::error::Error>> {
-        let schema = Schema::builder().i64("ts").delta(DeltaWidth::I32);
-        let schema = schema
-            .u32("near")
-            .f64("wild")
-            .u64("same")
-            .bool("flag")
-            .i64("leaps")
-            .f64("ticks")
-            .f64("runs")
-            .u64("few")
-            .fixed_bytes("name", 5)
-            .build()?;
-        let (ts, near) = (schema.column::<i64>("ts")?, schema.column::<u32>("near")?);
-        let (wild, same) = (schema.column::<f64>("wild")?, schema.column::<u64>("same")?);
-        let flag = schema.column::<bool>("flag")?;
-        let (leaps, few) = (schema.column::<i64>("leaps")?, schema.column::<u64>("few")?);
-        let (ticks, runs) = (
-            schema.column::<f64>("ticks")?,
-            schema.column::<f64>("runs")?,
-        );
-        let name = schema.column::<[u8]>("name")?;
-        let ring = RowRing::builder(schema, 256).build()?;
-        let mut consumer = ring.consumer(ConsumerOptions::default())?;
-        let mut producer = ring.producer()?;
-        for i in 0..rows {
-            producer.push(|row| {
-                row.set(ts, 1_700_000_000 + 3 * i)?;
-                row.set(near, 1000 + u32::try_from(i * i % 37).unwrap_or(0))?;
-                row.set(wild, f64::from(u32::try_from(i).unwrap_or(0)).sin())?;
-                row.set(same, 7)?;
-                row.set(flag, i % 3 == 0)?;
-                row.set(leaps, i % 5 + if i % 40 == 7 { i << 30 } else { 0 })?;
-                row.set(
-                    ticks,
-                    f64::from(u32::try_from(i * 7 % 61).unwrap_or(0)) / 100.0,
-                )?;
-                row.set(runs, f64::from(u32::try_from(i / 20).unwrap_or(0)).sin())?;
-                let kind = u64::try_from(i * i % 7).unwrap_or(0);
-                row.set(few, kind.wrapping_mul(0x9E37_79B9_7F4A_7C15))?;
-                row.set(
-                    name,
-                    [b"alpha", b"beta.", b"gamma"][usize::try_from(i % 3).unwrap_or(0)],
-                )?;
-                Ok::<(), RowError>(())
-            })?;
-        }
-        let Poll::Rows(batch) = consumer.poll(256) else {
-            return Err("the rows are there".into());
-        };
-        Ok(batch.to_block()?.bytes().to_vec())
+type Sealed = Result<Vec<u8>, Box<dyn std::error::Error>>;
+
+fn sealed(rows: i64) -> Sealed {
+    let schema = Schema::builder().i64("ts").delta(DeltaWidth::I32);
+    let schema = schema
+        .u32("near")
+        .f64("wild")
+        .u64("same")
+        .bool("flag")
+        .i64("leaps")
+        .f64("ticks")
+        .f64("runs")
+        .u64("few")
+        .fixed_bytes("name", 5)
+        .build()?;
+    let (ts, near) = (schema.column::<i64>("ts")?, schema.column::<u32>("near")?);
+    let (wild, same) = (schema.column::<f64>("wild")?, schema.column::<u64>("same")?);
+    let flag = schema.column::<bool>("flag")?;
+    let (leaps, few) = (schema.column::<i64>("leaps")?, schema.column::<u64>("few")?);
+    let (ticks, runs) = (
+        schema.column::<f64>("ticks")?,
+        schema.column::<f64>("runs")?,
+    );
+    let name = schema.column::<[u8]>("name")?;
+    let ring = RowRing::builder(schema, 256).build()?;
+    let mut consumer = ring.consumer(ConsumerOptions::default())?;
+    let mut producer = ring.producer()?;
+    for i in 0..rows {
+        producer.push(|row| {
+            row.set(ts, 1_700_000_000 + 3 * i)?;
+            row.set(near, 1000 + u32::try_from(i * i % 37).unwrap_or(0))?;
+            row.set(wild, f64::from(u32::try_from(i).unwrap_or(0)).sin())?;
+            row.set(same, 7)?;
+            row.set(flag, i % 3 == 0)?;
+            row.set(leaps, i % 5 + if i % 40 == 7 { i << 30 } else { 0 })?;
+            row.set(
+                ticks,
+                f64::from(u32::try_from(i * 7 % 61).unwrap_or(0)) / 100.0,
+            )?;
+            row.set(runs, f64::from(u32::try_from(i / 20).unwrap_or(0)).sin())?;
+            let kind = u64::try_from(i * i % 7).unwrap_or(0);
+            row.set(few, kind.wrapping_mul(0x9E37_79B9_7F4A_7C15))?;
+            row.set(
+                name,
+                [b"alpha", b"beta.", b"gamma"][usize::try_from(i % 3).unwrap_or(0)],
+            )?;
+            Ok::<(), RowError>(())
+        })?;
+    }
+    let Poll::Rows(batch) = consumer.poll(256) else {
+        return Err("the rows are there".into());
     };
-    made().unwrap_or_else(|e| panic!("no seed: {e}"))
+    Ok(batch.to_block()?.bytes().to_vec())
+}
+
+/// Columns of every kind, of which each has values in other rows; the last one in none.
+fn with_nulls(rows: i64) -> Sealed {
+    let schema = Schema::builder().i64("ts").delta(DeltaWidth::I8).nullable();
+    let schema = schema.f64("ticks").nullable().field_id(9).bool("flag");
+    let schema = schema.nullable().fixed_bytes("name", 3).nullable();
+    let schema = schema.u16("never").nullable().build()?;
+    let ts = schema.column::<Option<i64>>("ts")?;
+    let ticks = schema.column::<Option<f64>>("ticks")?;
+    let flag = schema.column::<Option<bool>>("flag")?;
+    let name = schema.column::<Option<&[u8]>>("name")?;
+    let ring = RowRing::builder(schema, 256).build()?;
+    let mut consumer = ring.consumer(ConsumerOptions::default())?;
+    let mut producer = ring.producer()?;
+    for i in 0..rows {
+        producer.push(|row| {
+            row.set(ts, (i % 3 != 0).then_some(i << (i % 40)))?;
+            let tick = f64::from(u32::try_from(i * 7 % 61).unwrap_or(0)) / 100.0;
+            row.set(ticks, (i % 5 != 1).then_some(tick))?;
+            row.set(flag, (i % 2 == 0).then_some(i % 4 == 0))?;
+            let kind = [b"abc", b"xyz"][usize::try_from(i / 3 % 2).unwrap_or(0)];
+            row.set(name, (i % 7 > 2).then_some(&kind[..]))?;
+            Ok::<(), RowError>(())
+        })?;
+    }
+    let Poll::Rows(batch) = consumer.poll(256) else {
+        return Err("the rows are there".into());
+    };
+    Ok(batch.to_block()?.bytes().to_vec())
 }
 
 #[cfg(test)]

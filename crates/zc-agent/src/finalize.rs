@@ -159,7 +159,7 @@ impl Shared {
         let Stage::Finalizing { abort, .. } = core.life.stage else {
             return;
         };
-        if core.sides.iter().any(Side::is_incomplete) {
+        if core.sides.iter().any(Side::is_incomplete) && !seeded("agent.drain_waits") {
             return;
         }
         debug_assert!(core.parked.is_empty(), "every group has had its turn");
@@ -175,7 +175,9 @@ impl Shared {
         after.wake(core.groups_waker.take());
         after.wake(core.failures_waker.take());
         for (_, waker) in core.life.waiting.drain(..) {
-            after.wake(Some(waker));
+            if !seeded("agent.wake_finalize") {
+                after.wake(Some(waker));
+            }
         }
     }
 

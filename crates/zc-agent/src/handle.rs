@@ -160,7 +160,8 @@ impl ZeroCopyHandle {
             .with_core(|core, after| self.shared.seal_open(core, SealedBy::Flush, after));
     }
 
-    /// A writer for many small pieces: it reserves `run_bytes` at a time (at least 1; 4 to 64 KiB
+    /// A writer for many small pieces: it reserves `run_bytes` at a time (1 ..=
+    /// [`max_reservation`](crate::ManagerBuilder::max_reservation), and clamped to that; 4 to 64 KiB
     /// is a good choice) and hands them out to itself.
     #[must_use]
     pub fn writer(&self, run_bytes: usize) -> RunWriter {

@@ -366,13 +366,13 @@ fn drain_against_reserve_and_commit() {
         });
         let report = block_on(handle.finalize()).unwrap();
         assert!(report.is_empty());
-        let len = writer.join().unwrap();
+        // Before the writer is waited for: with the report, everything is there.
         let mut got = 0;
         while let Some(Received::Item(group)) = groups.try_recv() {
             got += group.len;
         }
-        assert_eq!(got, len);
         assert!(groups.try_recv().unwrap().is_end());
+        assert_eq!(got, writer.join().unwrap());
     });
 }
 
@@ -395,21 +395,48 @@ fn groups_come_out_in_order() {
     });
 }
 
-/// A slot is used again while the writer that completed its last group is still on its way out.
+/// A slot is used again while the writers of its last group are still on their way out: the one that
+/// completed it, and the one that was there before.
 #[test]
 fn a_slot_is_recycled() {
     model(|| {
-        let (handle, mut groups, _failures) = spawn(1, 1);
+        let (handle, mut groups, _failures) = spawn(2, 2);
         let a = handle.try_reserve_writer(size(1)).unwrap();
+        let b = handle.try_reserve_writer(size(1)).unwrap();
         let writer = thread::spawn(move || write(a, 1));
+        write(b, 1);
         // The very memory of the first group, once the consumer has dropped it.
         let first = block_on(groups.recv()).item().unwrap();
-        assert_eq!(&first.chunks()[0][..], [1]);
+        assert_eq!(&first.chunks()[0][..], [1, 1]);
         drop(first);
-        let b = block_on(handle.reserve_writer(size(1))).unwrap();
-        write(b, 2);
+        let c = block_on(handle.reserve_writer(size(2))).unwrap();
+        write(c, 2);
         let second = groups.try_recv().unwrap().item().unwrap();
-        assert_eq!((second.offset, &second.chunks()[0][..]), (1, &[2][..]));
+        assert_eq!((second.offset, &second.chunks()[0][..]), (2, &[2, 2][..]));
         writer.join().unwrap();
+    });
+}
+
+/// An agent that was revoked writes on after its group is complete and everybody else has gone: it
+/// still finds its group, and its memory is nobody else's.
+#[test]
+fn a_late_agent_keeps_its_slot() {
+    model(|| {
+        let (handle, mut groups, mut failures) = spawn(1, 4);
+        let mut idle = handle.try_reserve_writer(size(1)).unwrap();
+        let id = idle.group_id();
+        let other = handle.clone();
+        block_on(other.finalize_with(FinalizeMode::SealNow)).unwrap();
+        assert!(failures.try_recv().unwrap().item().is_some());
+        let late = thread::spawn(move || {
+            idle.put_u8(7);
+            assert_eq!(idle.group_id(), id);
+            assert!(idle.commit().is_err());
+        });
+        // What is received meanwhile, and what the end leaves, disturbs it as little.
+        assert!(groups.try_recv().unwrap().is_end());
+        drop((groups, failures));
+        drop(handle);
+        late.join().unwrap();
     });
 }

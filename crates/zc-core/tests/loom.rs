@@ -112,6 +112,43 @@ fn a_cancelled_waiter_passes_its_wake_on() {
     });
 }
 
+/// What the notifier did to the node is over before its owner, without the lock, takes it back.
+#[test]
+fn a_woken_waiter_leaves_without_the_lock() {
+    model(|| {
+        let things = Things::new();
+        let other = things.clone();
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut waiting = pin!(things.take_async());
+        assert!(waiting.as_mut().poll(&mut cx).is_pending());
+        let putter = thread::spawn(move || other.put());
+        if waiting.as_mut().poll(&mut cx).is_pending() {
+            // In the list again, with the same waker; or the wake is on its way.
+            putter.join().unwrap();
+            assert!(waiting.as_mut().poll(&mut cx).is_ready());
+        }
+    });
+}
+
+/// A waiter goes away just when it is notified: the other one is woken instead.
+#[test]
+fn a_waiter_that_is_cancelled_meanwhile_passes_its_wake_on() {
+    model(|| {
+        let things = Things::new();
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut cancelled = Box::pin(things.list.waiter());
+        let polled = cancelled.as_mut().poll_until(&mut cx, || None::<()>);
+        assert!(polled.is_pending());
+        let other = things.clone();
+        let waiter = thread::spawn(move || other.take_blocking());
+        let other = things.clone();
+        let putter = thread::spawn(move || other.put());
+        drop(cancelled);
+        putter.join().unwrap();
+        waiter.join().unwrap();
+    });
+}
+
 #[test]
 fn a_leaked_waiter_takes_at_most_one_wake_with_it() {
     model(|| {

@@ -32,7 +32,7 @@ use arrow_array::{
     Array, ArrayRef, ArrowPrimitiveType, BooleanArray, FixedSizeBinaryArray, PrimitiveArray,
     RecordBatch, types,
 };
-use arrow_buffer::{ArrowNativeType, BooleanBuffer, Buffer, ScalarBuffer};
+use arrow_buffer::{ArrowNativeType, BooleanBuffer, Buffer, NullBuffer, ScalarBuffer};
 use arrow_schema::{DataType, Field};
 use thiserror::Error;
 use zc_core::sync::atomic::{AtomicUsize, Ordering};
@@ -62,8 +62,8 @@ pub enum RecordBatchError {
         /// Bytes left.
         left: usize,
     },
-    /// The column has a type that cannot be handed over: a text, or it is nullable.
-    #[error("column `{column}` is a text or nullable, which is not handed over")]
+    /// The column has a type that cannot be handed over: a text.
+    #[error("column `{column}` is a text, which is not handed over")]
     NotSupported {
         /// The column.
         column: String,
@@ -84,8 +84,10 @@ pub enum RecordBatchError {
         /// The type it has.
         found: DataType,
     },
-    /// The batch's column has rows without a value.
-    #[error("column `{column}` of the record batch has {nulls} rows without a value")]
+    /// The batch's column has rows without a value, and the ring's is not nullable.
+    #[error(
+        "column `{column}` of the record batch has {nulls} rows without a value, and is not nullable"
+    )]
     Nulls {
         /// The column.
         column: String,
@@ -187,7 +189,8 @@ impl Block {
         let mut fields = Vec::with_capacity(columns.len());
         let mut arrays = Vec::with_capacity(columns.len());
         for column in columns {
-            fields.push(Field::new(&column.name, data_type(column)?, false));
+            let data_type = data_type(column)?;
+            fields.push(Field::new(&column.name, data_type, column.nullable));
             arrays.push(self.array(column, bytes)?);
         }
         let schema = Arc::new(arrow_schema::Schema::new(fields));
@@ -197,30 +200,32 @@ impl Block {
     fn array(&self, column: &ColumnDef, bytes: &Frozen<u8>) -> Result<ArrayRef, RecordBatchError> {
         let name = column.name.as_str();
         let plain = self.plain_payload(name).map(|range| bytes.slice(range));
+        let nulls = self.bitmap(name).map(|range| buffer(bytes.slice(range)));
+        let nulls = nulls.map(|bitmap| NullBuffer::new(BooleanBuffer::new(bitmap, 0, self.rows())));
         let array: ArrayRef = match column.column_type {
-            ColumnType::I8 => self.numbers::<types::Int8Type>(name, plain)?,
-            ColumnType::I16 => self.numbers::<types::Int16Type>(name, plain)?,
-            ColumnType::I32 => self.numbers::<types::Int32Type>(name, plain)?,
-            ColumnType::I64 => self.numbers::<types::Int64Type>(name, plain)?,
-            ColumnType::U8 => self.numbers::<types::UInt8Type>(name, plain)?,
-            ColumnType::U16 => self.numbers::<types::UInt16Type>(name, plain)?,
-            ColumnType::U32 => self.numbers::<types::UInt32Type>(name, plain)?,
-            ColumnType::U64 => self.numbers::<types::UInt64Type>(name, plain)?,
-            ColumnType::F32 => self.numbers::<types::Float32Type>(name, plain)?,
-            ColumnType::F64 => self.numbers::<types::Float64Type>(name, plain)?,
+            ColumnType::I8 => self.numbers::<types::Int8Type>(name, plain, nulls)?,
+            ColumnType::I16 => self.numbers::<types::Int16Type>(name, plain, nulls)?,
+            ColumnType::I32 => self.numbers::<types::Int32Type>(name, plain, nulls)?,
+            ColumnType::I64 => self.numbers::<types::Int64Type>(name, plain, nulls)?,
+            ColumnType::U8 => self.numbers::<types::UInt8Type>(name, plain, nulls)?,
+            ColumnType::U16 => self.numbers::<types::UInt16Type>(name, plain, nulls)?,
+            ColumnType::U32 => self.numbers::<types::UInt32Type>(name, plain, nulls)?,
+            ColumnType::U64 => self.numbers::<types::UInt64Type>(name, plain, nulls)?,
+            ColumnType::F32 => self.numbers::<types::Float32Type>(name, plain, nulls)?,
+            ColumnType::F64 => self.numbers::<types::Float64Type>(name, plain, nulls)?,
             ColumnType::Bool => {
                 let bits = match plain {
                     Some(plain) => BooleanBuffer::new(buffer(plain), 0, self.rows()),
                     None => BooleanBuffer::from(self.column::<bool>(name)?),
                 };
-                Arc::new(BooleanArray::new(bits, None))
+                Arc::new(BooleanArray::new(bits, nulls))
             }
             ColumnType::FixedBytes(width) => {
                 let values = match plain {
                     Some(plain) => buffer(plain),
                     None => Buffer::from_vec(self.column::<[u8]>(name)?.as_bytes().to_vec()),
                 };
-                Arc::new(FixedSizeBinaryArray::try_new(width as i32, values, None)?)
+                Arc::new(FixedSizeBinaryArray::try_new(width as i32, values, nulls)?)
             }
             _ => return Err(not_supported(column)),
         };
@@ -231,6 +236,7 @@ impl Block {
         &self,
         name: &str,
         plain: Option<Frozen<u8>>,
+        nulls: Option<NullBuffer>,
     ) -> Result<ArrayRef, RecordBatchError>
     where
         A::Native: Scalar + ArrowNativeType,
@@ -241,7 +247,7 @@ impl Block {
             Some(plain) => ScalarBuffer::new(buffer(plain), 0, self.rows()),
             None => ScalarBuffer::from(self.column::<A::Native>(name)?),
         };
-        Ok(Arc::new(PrimitiveArray::<A>::new(values, None)))
+        Ok(Arc::new(PrimitiveArray::<A>::new(values, nulls)))
     }
 }
 
@@ -280,7 +286,7 @@ impl RowProducer {
                     found: found.clone(),
                 });
             }
-            if array.null_count() > 0 {
+            if array.null_count() > 0 && !column.nullable {
                 return Err(RecordBatchError::Nulls {
                     column: name.to_owned(),
                     nulls: array.null_count(),
@@ -306,12 +312,20 @@ fn setter<'a>(
     array: &'a dyn Array,
 ) -> Option<Setter<'a>> {
     let any = array.as_any();
-    macro_rules! number {
-        ($native:ty, $arrow:ty) => {{
+    macro_rules! set {
+        ($native:ty, $array:ty) => {{
             let handle = handle::<$native>(schema, column)?;
-            let array = any.downcast_ref::<PrimitiveArray<$arrow>>()?;
-            Box::new(move |to: &mut RowMut<'_>, row| to.set(handle, array.value(row)))
+            let array = any.downcast_ref::<$array>()?;
+            Box::new(move |to: &mut RowMut<'_>, row| match array.is_null(row) {
+                true => to.set_null(handle),
+                false => to.set(handle, array.value(row)),
+            })
         }};
+    }
+    macro_rules! number {
+        ($native:ty, $arrow:ty) => {
+            set!($native, PrimitiveArray<$arrow>)
+        };
     }
     Some(match column.column_type {
         ColumnType::I8 => number!(i8, types::Int8Type),
@@ -324,16 +338,8 @@ fn setter<'a>(
         ColumnType::U64 => number!(u64, types::UInt64Type),
         ColumnType::F32 => number!(f32, types::Float32Type),
         ColumnType::F64 => number!(f64, types::Float64Type),
-        ColumnType::Bool => {
-            let handle = handle::<bool>(schema, column)?;
-            let array = any.downcast_ref::<BooleanArray>()?;
-            Box::new(move |to, row| to.set(handle, array.value(row)))
-        }
-        ColumnType::FixedBytes(_) => {
-            let handle = handle::<[u8]>(schema, column)?;
-            let array = any.downcast_ref::<FixedSizeBinaryArray>()?;
-            Box::new(move |to, row| to.set(handle, array.value(row)))
-        }
+        ColumnType::Bool => set!(bool, BooleanArray),
+        ColumnType::FixedBytes(_) => set!([u8], FixedSizeBinaryArray),
         _ => return None,
     })
 }
@@ -346,9 +352,6 @@ fn handle<T: ColumnData + ?Sized>(
 }
 
 fn data_type(column: &ColumnDef) -> Result<DataType, RecordBatchError> {
-    if column.nullable {
-        return Err(not_supported(column));
-    }
     Ok(match column.column_type {
         ColumnType::I8 => DataType::Int8,
         ColumnType::I16 => DataType::Int16,

@@ -305,10 +305,10 @@ fn a_block_cut_off_anywhere_is_detected() {
         BlockError::NotABlock
     );
     let mut newer = bytes.to_vec();
-    newer[4] = 3;
+    newer[4] = 4;
     assert_eq!(
         Block::decode(&newer[..]).unwrap_err(),
-        BlockError::Version { version: 3 }
+        BlockError::Version { version: 4 }
     );
 }
 

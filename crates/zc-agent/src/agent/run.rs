@@ -63,6 +63,8 @@ struct Running {
 
 impl RunWriter {
     pub(crate) fn new(handle: ZeroCopyHandle, run_bytes: usize) -> Self {
+        // A longer one could not be reserved, and no write needs it.
+        let run_bytes = run_bytes.min(handle.shared().config.max_reservation);
         let run = Owner::new(Running::default(), NO_GROUP);
         let id = handle.shared().register(Run(run.visitor()));
         Self {

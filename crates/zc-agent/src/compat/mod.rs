@@ -75,3 +75,9 @@ pub mod defaults {
 
     pub use super::DefaultManagerComponents;
 }
+
+pub mod manager {
+    //! Where the original keeps its manager.
+
+    pub use super::{ManagerActor, ManagerComponents};
+}

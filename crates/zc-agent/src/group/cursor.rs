@@ -11,7 +11,7 @@
 
 use crossbeam_utils::CachePadded;
 use zc_core::sync::atomic::{AtomicU64, Ordering};
-use zc_core::sync::edge;
+use zc_core::sync::{edge, seeded};
 
 const OFFSET_BITS: u32 = 30;
 const COUNT_BITS: u32 = 22;
@@ -137,6 +137,10 @@ impl Cursor {
                 return None;
             }
             let step = limits.step(word, size)?;
+            if seeded("agent.reserve_swap") {
+                self.0.store(step.after.0, Ordering::Relaxed);
+                return Some(step);
+            }
             // Lock-free: a failure means that somebody else's reservation succeeded.
             match self.0.compare_exchange_weak(
                 word.0,
@@ -177,6 +181,10 @@ impl Cursor {
     /// Closes the word. `None` if it was closed already, else what it was. Under the lock.
     pub(crate) fn close(&self) -> Option<Word> {
         let mut word = self.peek();
+        if seeded("agent.close_swap") && !word.is_closed() {
+            self.0.store(word.with_closed(true).0, Ordering::Relaxed);
+            return Some(word);
+        }
         while !word.is_closed() {
             match self.0.compare_exchange_weak(
                 word.0,

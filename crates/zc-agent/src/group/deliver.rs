@@ -36,7 +36,7 @@ impl Shared {
             }
         }
         self.hand_on(core, turn, done, after);
-        if core.sides[slot].slow.late == 0 {
+        if core.sides[slot].slow.late == 0 || seeded("agent.keep_for_late") {
             self.retire(core, slot, after);
         }
     }
@@ -109,7 +109,7 @@ impl Shared {
         after: &mut After,
     ) {
         match (self.config.delivery, turn) {
-            (Delivery::Ordered, Some(turn)) => {
+            (Delivery::Ordered, Some(turn)) if !seeded("agent.turn") => {
                 core.parked.insert(turn, done);
                 while let Some(next) = core.parked.remove(&core.turn) {
                     core.turn += 1;

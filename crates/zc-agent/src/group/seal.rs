@@ -228,3 +228,31 @@ impl Shared {
         Ok(Slab::new(region, len, Charge::new(self.clone(), len)))
     }
 }
+
+#[cfg(all(test, not(any(zc_loom, zc_shuttle))))]
+mod tests {
+    use std::num::NonZeroUsize;
+
+    use super::MAX_OFFSET;
+    use crate::error::BufferError;
+    use crate::manager::Manager;
+
+    #[test]
+    fn the_stream_ends_before_its_offsets_do() {
+        let size = |n| NonZeroUsize::new(n).unwrap();
+        let builder = Manager::builder().min_group_commit_size(100);
+        let (handle, _groups, _failures) = builder.max_reservation(100).spawn().unwrap();
+        let shared = handle.shared();
+        shared.with_core(|core, _| core.base = MAX_OFFSET - 300);
+        let refused = loop {
+            match handle.try_reserve_writer(size(100)) {
+                Ok(agent) => assert!(agent.offset() + 100 <= MAX_OFFSET),
+                Err(error) => break error,
+            }
+        };
+        let exhausted = matches!(refused, BufferError::OffsetsExhausted { max: MAX_OFFSET });
+        assert!(exhausted, "{refused}");
+        let len = handle.metrics().stream_len;
+        assert!((MAX_OFFSET - 300..=MAX_OFFSET).contains(&len));
+    }
+}

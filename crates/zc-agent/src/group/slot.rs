@@ -14,6 +14,7 @@
 use crossbeam_utils::CachePadded;
 use std::sync::Arc;
 use zc_core::sync::cell::UnsafeCell;
+use zc_core::sync::seeded;
 
 use super::progress::Progress;
 use super::records::Records;
@@ -81,7 +82,9 @@ impl Slot {
     /// # Safety
     /// The caller holds the lock, the group is complete, and its revoked agents are gone.
     pub(crate) unsafe fn move_out(&self, count: u32) -> Option<Home> {
-        self.progress.reset();
+        if !seeded("agent.reset_progress") {
+            self.progress.reset();
+        }
         self.records.reset(count);
         self.home.with_mut(|place| {
             // SAFETY: I1: nobody else refers to the group any more.

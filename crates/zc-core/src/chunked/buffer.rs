@@ -161,6 +161,11 @@ impl<T> ChunkedBuffer<T> {
         self.spares.clear();
     }
 
+    /// Gets memory for the writes to come that have to replace a chunk.
+    pub(super) fn prepare(&mut self) {
+        self.spares.fill_reserve(self.now.len / self.now.chunk_len);
+    }
+
     /// Takes what is left of a version that nobody looks at any more.
     pub(super) fn recycle(&mut self, old: ChunkedSnapshot<T>) {
         if let Some(root) = old.spine.into_root() {

@@ -50,9 +50,12 @@ pub struct ChunkedDraft<'a, T> {
 
 impl<T> ChunkedPublisher<T> {
     /// A publisher whose first version is `first`: a buffer, a vector, a view.
+    ///
+    /// It gets memory for the first writes at once: one chunk for every 16 that are full, at most 16.
     #[must_use]
     pub fn new(first: impl Into<ChunkedBuffer<T>>) -> Self {
-        let buffer = first.into();
+        let mut buffer = first.into();
+        buffer.prepare();
         Self {
             versions: Versions::new(buffer.snapshot()),
             buffer,

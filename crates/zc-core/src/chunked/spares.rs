@@ -11,9 +11,12 @@
 //! * **I1** What is kept here is not shared: nobody else refers to it, and so nobody will.
 //! * **I2** A kept chunk is the whole of its memory and exactly as long as the buffer's chunks; a
 //!   kept branch is empty. (What a spare referred to could not be told to be free.)
-//! * **I3** At most one root, and [`KEPT`] branches and chunks are kept.
+//! * **I3** At most one root, [`KEPT`] branches and [`KEPT`] chunks are kept, those of the reserve
+//!   among them.
 
-use super::spine::{Branch, Root};
+use std::mem::MaybeUninit;
+
+use super::spine::{BRANCH, Branch, Root};
 use crate::frozen::{Frozen, SharedVec};
 use crate::ledger;
 
@@ -26,6 +29,8 @@ pub(super) struct Spares<T> {
     root: Option<Root<T>>,
     branches: Vec<Branch<T>>,
     chunks: Vec<Frozen<T>>,
+    /// Memory for chunks that there have not been yet.
+    reserve: Vec<Vec<T>>,
     chunk_len: usize,
 }
 
@@ -35,8 +40,31 @@ impl<T> Spares<T> {
             root: None,
             branches: Vec::new(),
             chunks: Vec::new(),
+            reserve: Vec::new(),
             chunk_len,
         }
+    }
+
+    /// Gets memory for a sixteenth of a buffer of `chunks`, and for their branches and a root, so that
+    /// the first writes take no page faults: beside readers that hold on to the first versions those
+    /// were the slowest of all.
+    pub(super) fn fill_reserve(&mut self, chunks: usize) {
+        let wanted = (chunks / BRANCH).min(KEPT);
+        if wanted == 0 {
+            return;
+        }
+        let missing = wanted.saturating_sub(self.chunks.len() + self.reserve.len());
+        let memory = (0..missing).map(|_| touched(self.chunk_len));
+        self.reserve.extend(memory);
+        let missing = wanted.saturating_sub(self.branches.len());
+        let empty = (0..missing).map(|_| SharedVec::new(touched(BRANCH)));
+        self.branches.extend(empty);
+        let branches = chunks.div_ceil(BRANCH);
+        self.root
+            .get_or_insert_with(|| SharedVec::new(touched(branches)));
+        // Room for what comes back, so that keeping it allocates nothing.
+        self.chunks.reserve_exact(KEPT - self.chunks.len());
+        self.branches.reserve_exact(KEPT - self.branches.len());
     }
 
     /// The branches of `root`, which is replaced first where it is shared.
@@ -86,7 +114,8 @@ impl<T> Spares<T> {
                 spare
             }
             None => {
-                let mut to = Vec::with_capacity(chunk.len());
+                let mut to = self.reserve.pop().unwrap_or_default();
+                to.reserve_exact(chunk.len());
                 to.extend_from_slice(before);
                 to.extend_from_slice(elements);
                 to.extend_from_slice(after);
@@ -134,7 +163,8 @@ impl<T> Spares<T> {
     }
 
     fn keep_chunk(&mut self, mut chunk: Frozen<T>) {
-        let fits = self.chunks.len() < KEPT && chunk.len() == self.chunk_len;
+        let room = self.chunks.len() + self.reserve.len() < KEPT;
+        let fits = room && chunk.len() == self.chunk_len;
         if fits && chunk.whole_mut().is_some() {
             self.chunks.push(chunk);
         }
@@ -146,11 +176,26 @@ impl<T> Spares<T> {
     }
 }
 
+/// An empty vector with room for `len` elements, each page of which has been written to.
+fn touched<T>(len: usize) -> Vec<T> {
+    /// Pages are no smaller than this.
+    const PAGE: usize = 4096;
+    let mut vec = Vec::with_capacity(len);
+    let room: &mut [MaybeUninit<T>] = vec.spare_capacity_mut();
+    let (start, bytes) = (room.as_mut_ptr().cast::<u8>(), size_of_val(room));
+    for at in (0..bytes).step_by(PAGE) {
+        // SAFETY: in bounds of memory that is borrowed here and holds nothing. (Volatile: it is
+        // the page that matters, not what is written.)
+        unsafe { start.add(at).write_volatile(0) };
+    }
+    vec
+}
+
 /// References to the same as `list` has, in `empty`, which is not shared.
 fn copy<E: Clone>(mut empty: SharedVec<E>, list: &[E]) -> SharedVec<E> {
     let copy = empty.get_mut().expect("a spare is not shared");
     // Room for one more: a spine grows by pushing.
-    copy.reserve_exact(list.len().next_multiple_of(super::spine::BRANCH));
+    copy.reserve_exact(list.len().next_multiple_of(BRANCH));
     copy.extend_from_slice(list);
     empty
 }

@@ -3,7 +3,8 @@
 use std::pin::pin;
 use std::time::Instant;
 
-use super::list::{Handle, WaitList};
+use super::list::WaitList;
+use super::node::Handle;
 use super::strategy::WaitStrategy;
 use super::waiter::{Waiter, Wake};
 use crate::sync::Parker;
@@ -45,9 +46,7 @@ impl WaitList {
         let parker = Parker::new();
         let mut waiter = pin!(Waiter::new(self));
         loop {
-            let owed = waiter
-                .as_mut()
-                .link(Some(Handle::Thread(parker.unparker())));
+            let owed = waiter.as_mut().link(Handle::Thread(parker.unparker()));
             self.pay(owed);
             if let Some(result) = ready() {
                 // See `Waiter::poll_until`: a wake that came meanwhile was for something else.

@@ -11,6 +11,17 @@
 //!   owner can reach it, and the owner owes the wake: it either finds the thing ready, or links
 //!   itself again (at the front, it has waited longest), or passes the wake on when it goes away.
 //!
+//! | from | step | to | under the lock |
+//! |---|---|---|---|
+//! | `Idle`, `Notified` | the owner has looked in vain | `Linked` | yes |
+//! | `Linked` | a notifier | `Notified` | yes; the store of the state is its last access |
+//! | `Linked` | the owner goes away | `Idle` | yes |
+//! | `Notified` | the owner goes away | `Idle` | no |
+//!
+//! So a wait that ends with a wake takes the lock twice, once by each side: the owner sees by one
+//! load that the node is its own again, and what it goes on to do with it comes after all that the
+//! notifier did (edge `core.wait_notified`).
+//!
 //! # Why no wake is lost
 //!
 //! A wake is a hint to look again, never a grant. The notifier makes the thing ready, *then* reads
@@ -43,7 +54,8 @@
 //!
 //! # Invariants
 //!
-//! * **I1** Every field of a linked node is accessed only while the list's lock is held.
+//! * **I1** The `entry` of a linked node is accessed only while the list's lock is held. The state
+//!   becomes `Linked`, and is changed from it, only under the lock.
 //! * **I2** A linked node is pinned and stays allocated until it is unlinked: its owner unlinks it
 //!   before it drops or returns, and a pinned value that is leaked is never reused.
 //! * **I3** `head`, `tail` and the `prev`/`next` of linked nodes form one doubly linked list.
@@ -51,14 +63,12 @@
 //! * **I5** No waker runs and none is dropped while the lock is held.
 //! * **I6** In `RELAXED` no node is linked.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::ptr;
-use std::task::Waker;
-
+use super::links::{CAREFUL, Links, Owed, RELAXED};
+use super::node::Handle;
 use super::waiter::Waiter;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::unmodelled::AtomicUsize as Tally;
-use crate::sync::{Mutex, Unparker, asymmetric, edge, seeded, store_load_barrier};
+use crate::sync::{Mutex, asymmetric, edge, seeded, store_load_barrier};
 
 /// How many handles a notifier takes out of the list per lock; they are woken outside of it.
 const WAKE_BATCH: usize = 16;
@@ -69,9 +79,7 @@ const WAKE_BATCH: usize = 16;
 const PATIENCE: usize = if cfg!(zc_loom) { NEVER } else { 4096 };
 const NEVER: usize = usize::MAX;
 
-const RELAXED: usize = 0;
-const SETTLING: usize = 1;
-const CAREFUL: usize = 2;
+/// The count in `word`, above the two bits of the mode.
 const ONE: usize = 4;
 
 /// A first-in-first-out line of waiting threads and tasks.
@@ -89,93 +97,11 @@ pub struct WaitList {
     links: Mutex<Links>,
 }
 
-/// Ends of the list; null when it is empty.
-#[derive(Debug)]
-pub(super) struct Links {
-    head: *mut Node,
-    tail: *mut Node,
-    len: usize,
-    mode: usize,
-}
-
 /// Whom a notification has woken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Woken {
     Thread,
     Task,
-}
-
-/// The barrier that a waiter owes between linking itself and looking again.
-#[must_use = "without its barrier a waiter may sleep for ever"]
-#[derive(Clone, Copy)]
-pub(super) enum Owed {
-    Barrier,
-    Heavy,
-    /// And then the list is `CAREFUL`.
-    HeavyAndSettle,
-}
-
-// SAFETY: I1. The nodes behind the pointers are only touched under the lock around `Links`, and
-// what they hold, an `Unparker` or a `Waker`, may be sent.
-unsafe impl Send for Links {}
-
-#[derive(Debug)]
-pub(super) struct Node {
-    prev: *mut Node,
-    next: *mut Node,
-    pub(super) state: State,
-    pub(super) handle: Option<Handle>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum State {
-    Idle,
-    Linked,
-    Notified,
-}
-
-/// What wakes the owner of a node.
-#[derive(Debug)]
-pub(super) enum Handle {
-    Thread(Unparker),
-    Task(Waker),
-}
-
-impl Default for Links {
-    fn default() -> Self {
-        Self {
-            head: ptr::null_mut(),
-            tail: ptr::null_mut(),
-            len: 0,
-            mode: CAREFUL,
-        }
-    }
-}
-
-impl Node {
-    pub(super) const fn idle() -> Self {
-        Self {
-            prev: ptr::null_mut(),
-            next: ptr::null_mut(),
-            state: State::Idle,
-            handle: None,
-        }
-    }
-}
-
-impl Handle {
-    fn wake(self) {
-        let wake = AssertUnwindSafe(|| match self {
-            Handle::Thread(unparker) => unparker.unpark(),
-            Handle::Task(waker) => waker.wake(),
-        });
-        if cfg!(zc_loom) {
-            // loom reports what it finds by panicking, here too.
-            return wake.0();
-        }
-        // The panic hook has reported it by now; the notifier's own work is done and must stand.
-        drop(catch_unwind(wake));
-    }
 }
 
 impl Default for WaitList {
@@ -239,10 +165,7 @@ impl WaitList {
         if self.word.load(Ordering::Relaxed) < ONE {
             return None;
         }
-        let mut one = [None];
-        self.with_links(|links| links.pop_into(&mut one));
-        let [handle] = one;
-        let handle = handle?;
+        let handle = self.with_links(Links::pop)?;
         let woken = match handle {
             Handle::Thread(_) => Woken::Thread,
             Handle::Task(_) => Woken::Task,
@@ -314,6 +237,13 @@ impl WaitList {
     #[cold]
     fn wake(&self, n: usize) {
         let mut left = n.min(self.waiting());
+        if left == 1 {
+            // By far the most frequent case, with nothing to set up.
+            if let Some(handle) = self.with_links(Links::pop) {
+                handle.wake();
+            }
+            return;
+        }
         while left > 0 {
             let mut batch = [const { None }; WAKE_BATCH];
             let want = left.min(WAKE_BATCH);
@@ -347,89 +277,5 @@ impl WaitList {
             edge("core.wait_count", Ordering::Release),
         );
         result
-    }
-}
-
-impl Links {
-    /// Called under the lock by a waiter that is linked: which barrier it owes.
-    pub(super) fn owed(&mut self) -> Owed {
-        match self.mode {
-            RELAXED => {
-                self.mode = SETTLING;
-                Owed::HeavyAndSettle
-            }
-            SETTLING => Owed::Heavy,
-            _ => Owed::Barrier,
-        }
-    }
-
-    /// Links `node` at the back, or at the front where it was woken in vain.
-    ///
-    /// # Safety
-    /// `node` is valid, pinned (I2), not linked, and only its owner, the caller, can reach it.
-    pub(super) unsafe fn link(&mut self, node: *mut Node, handle: Handle) {
-        // SAFETY: the caller's promise; nobody else reaches an unlinked node.
-        let this = unsafe { &mut *node };
-        debug_assert_ne!(this.state, State::Linked);
-        let to_front = this.state == State::Notified;
-        this.handle = Some(handle);
-        this.state = State::Linked;
-        (this.prev, this.next) = if to_front {
-            (ptr::null_mut(), self.head)
-        } else {
-            (self.tail, ptr::null_mut())
-        };
-        let (prev, next) = (this.prev, this.next);
-        self.join(prev, node);
-        self.join(node, next);
-        self.len += 1;
-    }
-
-    /// Takes a linked `node` out.
-    ///
-    /// # Safety
-    /// `node` is linked in this list.
-    pub(super) unsafe fn unlink(&mut self, node: *mut Node) -> Option<Handle> {
-        // SAFETY: I1, I2; the caller's promise that it is linked here.
-        let this = unsafe { &mut *node };
-        debug_assert_eq!(this.state, State::Linked);
-        let (prev, next) = (this.prev, this.next);
-        (this.prev, this.next) = (ptr::null_mut(), ptr::null_mut());
-        this.state = State::Idle;
-        let handle = this.handle.take();
-        self.join(prev, next);
-        self.len -= 1;
-        handle
-    }
-
-    /// Makes `next` follow `prev`, where null stands for the end of the list on that side (I3).
-    fn join(&mut self, prev: *mut Node, next: *mut Node) {
-        if prev.is_null() {
-            self.head = next;
-        } else {
-            // SAFETY: I1, I2: a non-null neighbour is linked, and the lock is held.
-            unsafe { (*prev).next = next };
-        }
-        if next.is_null() {
-            self.tail = prev;
-        } else {
-            // SAFETY: as above.
-            unsafe { (*next).prev = prev };
-        }
-    }
-
-    /// Notifies from the front until `handles` is full or the list is empty; returns how many.
-    fn pop_into(&mut self, handles: &mut [Option<Handle>]) -> usize {
-        for (count, slot) in handles.iter_mut().enumerate() {
-            let node = self.head;
-            if node.is_null() {
-                return count;
-            }
-            // SAFETY: `head` is linked in this list (I3).
-            *slot = unsafe { self.unlink(node) };
-            // SAFETY: I1, I2: the lock is still held, so the owner has not gone away.
-            unsafe { (*node).state = State::Notified };
-        }
-        handles.len()
     }
 }

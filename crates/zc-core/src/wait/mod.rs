@@ -24,7 +24,9 @@
 //! ```
 
 mod block;
+mod links;
 mod list;
+mod node;
 mod strategy;
 mod waiter;
 

@@ -5,8 +5,9 @@ use std::marker::PhantomPinned;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use super::list::{Handle, Node, Owed, State, WaitList};
-use crate::sync::cell::UnsafeCell;
+use super::links::Owed;
+use super::list::WaitList;
+use super::node::{Handle, Node, State};
 use crate::sync::seeded;
 
 /// One waiter of a [`WaitList`], to be pinned inside the future that waits.
@@ -15,26 +16,22 @@ use crate::sync::seeded;
 /// used. Forget-safe: a leaked one takes at most one wake with it.
 pub struct Waiter<'a> {
     list: &'a WaitList,
-    /// Whether the node may be linked or notified; only the owner reads or writes this. While it
-    /// is false the node is idle and the lock is not needed.
-    registered: bool,
-    node: UnsafeCell<Node>,
+    node: Node,
     _pinned: PhantomPinned,
 }
 
-// SAFETY: I1 of the list: while the node is linked all access to it goes through the list's lock,
-// and while it is not only its owner reaches it. `Handle` is `Send`.
+// SAFETY: I1 of the list: while the node is linked all access to its entry goes through the list's
+// lock, and while it is not only its owner reaches it. `Handle` is `Send`.
 unsafe impl Send for Waiter<'_> {}
 
-// SAFETY: a shared `Waiter` offers nothing but `Debug`, which does not touch the node.
+// SAFETY: a shared `Waiter` offers nothing but `Debug`, which loads the state and no more.
 unsafe impl Sync for Waiter<'_> {}
 
 impl<'a> Waiter<'a> {
     pub(super) fn new(list: &'a WaitList) -> Self {
         Self {
             list,
-            registered: false,
-            node: UnsafeCell::new(Node::idle()),
+            node: Node::idle(),
             _pinned: PhantomPinned,
         }
     }
@@ -72,85 +69,90 @@ impl<'a> Waiter<'a> {
         self.leave(Wake::PassOn);
     }
 
-    /// Links the node with `waker`, or keeps it linked where it has an equal one.
+    /// Links the node with `waker`, or leaves it where it is if it is linked with an equal one.
     fn register(self: Pin<&mut Self>, waker: &Waker) -> Owed {
-        let is_present = self.registered
-            && self.list.with_links(|_| {
-                self.node.with(|node| {
-                    // SAFETY: the lock is held (I1).
-                    let handle = unsafe { &(*node).handle };
-                    matches!(handle, Some(Handle::Task(present)) if present.will_wake(waker))
-                })
-            });
+        if self.node.state() == State::Linked
+            && let Some(owed) = self.keep(waker)
+        {
+            return owed;
+        }
         // Cloned outside of the lock, because a clone is user code (I5).
-        self.link((!is_present).then(|| Handle::Task(waker.clone())))
+        self.link(Handle::Task(waker.clone()))
     }
 
-    /// Links the node with `handle`; `None` where a handle in place is still good.
-    pub(super) fn link(self: Pin<&mut Self>, handle: Option<Handle>) -> Owed {
-        // SAFETY: nothing is moved out of the pinned value.
-        let this = unsafe { self.get_unchecked_mut() };
-        this.registered = true;
+    /// The barrier that is owed if the node is linked with a handle as good as `waker`.
+    fn keep(&self, waker: &Waker) -> Option<Owed> {
+        self.list.with_links(|links| {
+            // Asked again: a notifier may have been faster.
+            let is_kept = self.node.state() == State::Linked
+                && self.node.entry.with(|entry| {
+                    // SAFETY: the lock is held (I1).
+                    let handle = unsafe { &(*entry).handle };
+                    matches!(handle, Some(Handle::Task(present)) if present.will_wake(waker))
+                });
+            is_kept.then(|| links.owed())
+        })
+    }
+
+    /// Links the node with `handle`; if it is linked already, replaces the one that it has.
+    pub(super) fn link(self: Pin<&mut Self>, handle: Handle) -> Owed {
+        let this = self.into_ref();
         let (replaced, owed) = this.list.with_links(|links| {
-            let replaced = this.node.with_mut(|node| {
-                // SAFETY: the lock is held (I1).
-                let state = unsafe { (*node).state };
-                match (state, handle) {
-                    (State::Linked, None) => None,
-                    (State::Linked, Some(handle)) => {
-                        // SAFETY: the lock is held (I1).
-                        unsafe { (*node).handle.replace(handle) }
-                    }
-                    (_, Some(handle)) => {
-                        // SAFETY: valid, pinned by `self`, not linked, and owned by the caller.
-                        unsafe { links.link(node, handle) };
-                        None
-                    }
-                    // Notified since the caller looked: that wake is already on its way.
-                    (_, None) => None,
-                }
-            });
+            let replaced = if this.node.state() == State::Linked {
+                this.node.entry.with_mut(|entry| {
+                    // SAFETY: the lock is held (I1).
+                    unsafe { (*entry).handle.replace(handle) }
+                })
+            } else {
+                // SAFETY: valid, pinned by `self`, not linked, and owned by the caller.
+                unsafe { links.link(&raw const this.node, handle) };
+                None
+            };
             (replaced, links.owed())
         });
+        // The drop of a waker is user code (I5).
         drop(replaced);
         owed
     }
 
     /// Whether the node has been notified since it was linked.
     pub(super) fn is_notified(&self) -> bool {
-        self.list.with_links(|_| {
-            self.node.with(|node| {
-                // SAFETY: the lock is held (I1).
-                unsafe { (*node).state == State::Notified }
-            })
-        })
+        self.node.state() == State::Notified
     }
 
     /// Makes the node idle; a wake that it was sent is used up or passed on.
     pub(super) fn leave(self: Pin<&mut Self>, wake: Wake) {
-        // SAFETY: nothing is moved out of the pinned value.
-        let this = unsafe { self.get_unchecked_mut() };
-        if !std::mem::take(&mut this.registered) {
-            return;
+        let was = match self.node.state() {
+            State::Idle => return,
+            State::Notified => State::Notified,
+            State::Linked => self.unlink(),
+        };
+        debug_assert!(self.has_no_handle(), "the notifier has taken the handle");
+        self.node.set_idle();
+        if was == State::Notified && wake == Wake::PassOn && !seeded("core.wait_pass_on") {
+            self.list.notify(1);
         }
-        let (was, handle) = this.list.with_links(|links| {
-            this.node.with_mut(|node| {
-                // SAFETY: the lock is held (I1).
-                let was = unsafe { (*node).state };
-                let handle = match was {
-                    // SAFETY: it is linked in this very list.
-                    State::Linked => unsafe { links.unlink(node) },
-                    State::Idle | State::Notified => None,
-                };
-                // SAFETY: the lock is held (I1).
-                unsafe { (*node).state = State::Idle };
-                (was, handle)
-            })
+    }
+
+    /// Takes the node out of the list, unless a notifier has done so since the owner looked: in
+    /// which state it was found.
+    #[cold]
+    fn unlink(&self) -> State {
+        let (was, handle) = self.list.with_links(|links| match self.node.state() {
+            // SAFETY: it is linked in this very list.
+            State::Linked => (State::Linked, unsafe { links.unlink(&raw const self.node) }),
+            was => (was, None),
         });
         drop(handle);
-        if was == State::Notified && wake == Wake::PassOn && !seeded("core.wait_pass_on") {
-            this.list.notify(1);
-        }
+        was
+    }
+
+    /// Of a node that is not linked.
+    fn has_no_handle(&self) -> bool {
+        self.node.entry.with(|entry| {
+            // SAFETY: it is not linked, so that only its owner reaches it.
+            unsafe { (*entry).handle.is_none() }
+        })
     }
 }
 
@@ -171,7 +173,7 @@ impl Drop for Waiter<'_> {
 impl fmt::Debug for Waiter<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Waiter")
-            .field("registered", &self.registered)
+            .field("state", &self.node.state())
             .finish_non_exhaustive()
     }
 }

@@ -6,12 +6,13 @@
 //!   stamp writes with a clock that ticks every few milliseconds, so a look that began within
 //!   [`TICK`] of the last write does not count as having seen it.
 
+use std::fs::File;
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use zc_core::sync::Mutex;
 
-use super::modified;
 use crate::error::CacheError;
 use crate::io::file::CacheFile;
 use crate::log::header::Header;
@@ -122,4 +123,11 @@ impl Last {
         };
         self.seen != Some(written) && began.elapsed() >= pause
     }
+}
+
+/// When the file was written last, as its file system says.
+fn modified(file: &CacheFile) -> Result<std::time::SystemTime, CacheError> {
+    let modified = |file: &File| -> io::Result<_> { file.metadata()?.modified() };
+    modified(file.as_file())
+        .map_err(|error| CacheError::io("reading the time of the last write", error))
 }

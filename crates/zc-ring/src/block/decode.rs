@@ -1,13 +1,15 @@
 //! Decoding: bytes → a block → columns. The bytes may come from anywhere: everything is checked
 //! before it is used, and what does not hold is an error.
 
+use std::ops::Range;
+
 use zc_core::Frozen;
 
 use super::codec;
 use super::error::BlockError;
 use super::format::{self, ALIGN, Entry, Head};
 use super::stats::{Stats, is_signed};
-use super::{Block, MAX_ROWS};
+use super::{Block, MAX_ROWS, nulls};
 use crate::rows::{ColumnType, FixedBytes, RawColumn, Schema};
 
 /// Checks that `bytes` are exactly one block.
@@ -67,6 +69,13 @@ fn check(bytes: &[u8], head: &Head, entries: &[Entry]) -> Result<(), BlockError>
         }
         let (coding, column_type) = (&entry.coding, entry.column.column_type);
         let (own, fill) = payload.split_at(entry.len);
+        let own = match entry.has_nulls {
+            true => nulls::check(own, head.rows),
+            false => Some(own),
+        };
+        let own = own.ok_or(BlockError::Corrupt {
+            what: "nulls of a column",
+        })?;
         let is_good = match column_type {
             ColumnType::FixedBytes(width) => codec::bytes::check(coding, own, head.rows, width),
             _ => coding.check(own, head.rows, column_type),
@@ -89,12 +98,25 @@ fn check(bytes: &[u8], head: &Head, entries: &[Entry]) -> Result<(), BlockError>
 /// The values of a column, in logical form, and in keeping with what the head says of them.
 pub(super) fn column(block: &Block, index: usize) -> Result<RawColumn, BlockError> {
     let entry = &block.entries[index];
+    let values = values(block, entry)?;
+    if !entry.column.nullable {
+        return Ok(values);
+    }
+    let nulls = (0..block.rows).map(|row| is_null(block, entry, row));
+    Ok(RawColumn::Nullable(Box::new(values), nulls.collect()))
+}
+
+/// The values of a column, zeros where there are none.
+fn values(block: &Block, entry: &Entry) -> Result<RawColumn, BlockError> {
     if let ColumnType::FixedBytes(width) = entry.column.column_type {
         let payload = payload(block, entry);
         let bytes = codec::bytes::decode(&entry.coding, payload, block.rows, width);
-        let bytes = bytes.ok_or(BlockError::Corrupt {
+        let mut bytes = bytes.ok_or(BlockError::Corrupt {
             what: "coding of a column",
         })?;
+        let rows = bytes.chunks_exact_mut(width).enumerate();
+        rows.filter(|(row, _)| is_null(block, entry, *row))
+            .for_each(|(_, value)| value.fill(0));
         return Ok(RawColumn::Bytes(FixedBytes::new(width, bytes)));
     }
     let mut values = vec![0; block.rows];
@@ -118,11 +140,19 @@ pub(super) fn numbers(block: &Block, entry: &Entry, out: &mut [u64]) -> Result<(
             what: "smallest and largest value",
         });
     }
+    if entry.has_nulls {
+        let rows = out.iter_mut().enumerate();
+        rows.filter(|(row, _)| is_null(block, entry, *row))
+            .for_each(|(_, number)| *number = 0);
+    }
     Ok(())
 }
 
 /// One number of a column, without the others where the coding allows it.
 pub(super) fn number(block: &Block, entry: &Entry, row: usize) -> Result<u64, BlockError> {
+    if is_null(block, entry, row) {
+        return Ok(0);
+    }
     let column_type = entry.column.column_type;
     let width = column_type.bytes();
     let Some(number) = entry.coding.get(payload(block, entry), width, row) else {
@@ -141,7 +171,20 @@ pub(super) fn number(block: &Block, entry: &Entry, row: usize) -> Result<u64, Bl
     Ok(number)
 }
 
-/// The payload of a column, without what fills it up.
-pub(super) fn payload<'a>(block: &'a Block, entry: &Entry) -> &'a [u8] {
-    &block.bytes[entry.offset..entry.offset + entry.len]
+/// Whether a row, one of the block's, has no value.
+pub(super) fn is_null(block: &Block, entry: &Entry, row: usize) -> bool {
+    entry.has_nulls && nulls::is_null(&block.bytes[entry.offset..], row)
+}
+
+/// Where the values of a column lie, without its bitmap and what fills them up.
+pub(super) fn values_range(block: &Block, entry: &Entry) -> Range<usize> {
+    let bitmap = match entry.has_nulls {
+        true => nulls::filled_len(block.rows),
+        false => 0,
+    };
+    entry.offset + bitmap..entry.offset + entry.len
+}
+
+fn payload<'a>(block: &'a Block, entry: &Entry) -> &'a [u8] {
+    &block.bytes[values_range(block, entry)]
 }

@@ -14,8 +14,8 @@ pub enum BlockError {
         /// Rows given.
         rows: usize,
     },
-    /// Blocks cannot hold this column: a text, or one that is nullable.
-    #[error("column `{column}` is a text or nullable, which blocks do not hold")]
+    /// Blocks cannot hold this column: a text.
+    #[error("column `{column}` is a text, which blocks do not hold")]
     NotSupported {
         /// The column.
         column: String,

@@ -10,8 +10,9 @@ use super::error::BlockError;
 use crate::rows::{ColumnDef, ColumnType, DeltaWidth};
 
 pub(crate) const MAGIC: [u8; 4] = *b"ZCBK";
-/// What is written. Version 1 had only the codecs up to delta, and is still read.
-pub(crate) const VERSION: u16 = 2;
+/// The newest version. A block is written as version 2 unless it has what came with version 3:
+/// nullable columns, texts, field ids. Version 1 had only the codecs up to delta. All are read.
+pub(crate) const VERSION: u16 = 3;
 /// The codecs from here on came with version 2.
 const FIRST_OF_VERSION_2: u8 = codec::PATCHED;
 /// Everything starts at a multiple of this.
@@ -20,6 +21,10 @@ pub(crate) const HEAD_BYTES: usize = 32;
 pub(crate) const ENTRY_BYTES: usize = 64;
 /// Where the checksum of the head stands.
 const HEAD_CRC: Range<usize> = 20..24;
+/// Bits beside the width of deltas in an entry: the column is nullable; a bitmap stands before its
+/// values.
+const NULLABLE: u8 = 0x80;
+const HAS_NULLS: u8 = 0x40;
 
 /// The fixed head of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,9 +41,11 @@ pub(crate) struct Head {
 pub(crate) struct Entry {
     pub(crate) column: ColumnDef,
     pub(crate) coding: Coding,
+    /// Whether the payload begins with a bitmap of the rows that have a value.
+    pub(crate) has_nulls: bool,
     /// Of the payload, from the start of the block.
     pub(crate) offset: usize,
-    /// Of the payload, without what fills it up to [`ALIGN`].
+    /// Of the payload, bitmap and values, without what fills it up to [`ALIGN`].
     pub(crate) len: usize,
     /// Of the payload and what fills it up.
     pub(crate) crc: u32,
@@ -50,7 +57,8 @@ pub(crate) struct Entry {
 pub(crate) fn write_head(head: &Head, entries: &[Entry], out: &mut [u8]) {
     let mut at = Writer { out, at: 0 };
     at.put(&MAGIC);
-    at.put(&VERSION.to_le_bytes());
+    let version = version_of(entries);
+    at.put(&version.to_le_bytes());
     at.put(&(head.columns as u16).to_le_bytes());
     at.put(&(head.total_len as u32).to_le_bytes());
     at.put(&(head.head_len as u32).to_le_bytes());
@@ -61,14 +69,17 @@ pub(crate) fn write_head(head: &Head, entries: &[Entry], out: &mut [u8]) {
     for entry in entries {
         let (kind, parameter) = kind(entry.column.column_type);
         let delta = entry.column.delta.map_or(0, |width| width.bytes() as u8);
-        at.put(&[kind, entry.coding.codec, delta, entry.coding.bits]);
+        let nullable = u8::from(entry.column.nullable) * NULLABLE;
+        let nulls = nullable | (u8::from(entry.has_nulls) * HAS_NULLS);
+        at.put(&[kind, entry.coding.codec, delta | nulls, entry.coding.bits]);
         at.put(&parameter.to_le_bytes());
         at.put(&(entry.offset as u32).to_le_bytes());
         at.put(&(entry.len as u32).to_le_bytes());
         at.put(&entry.crc.to_le_bytes());
         at.put(&(entry.column.name.len() as u32).to_le_bytes());
         at.put(&(name_at as u32).to_le_bytes());
-        at.put(&[0; 4]);
+        let id = if version < 3 { 0 } else { entry.column.id };
+        at.put(&id.to_le_bytes());
         at.put(&entry.min.to_le_bytes());
         at.put(&entry.max.to_le_bytes());
         at.put(&entry.coding.base.to_le_bytes());
@@ -80,6 +91,16 @@ pub(crate) fn write_head(head: &Head, entries: &[Entry], out: &mut [u8]) {
     }
     let crc = head_crc(out);
     out[HEAD_CRC].copy_from_slice(&crc.to_le_bytes());
+}
+
+/// The first version that has all that is in the entries.
+fn version_of(entries: &[Entry]) -> u16 {
+    let is_new = |(position, entry): (u32, &Entry)| {
+        let column = &entry.column;
+        let is_text = matches!(column.column_type, ColumnType::Str { .. });
+        column.nullable || is_text || column.id != position
+    };
+    if (0..).zip(entries).any(is_new) { 3 } else { 2 }
 }
 
 /// Bytes of the head with its entries and names, filled up.
@@ -122,6 +143,7 @@ pub(crate) fn read_head(bytes: &[u8], total_len: usize) -> Result<(Head, Vec<Ent
         rows: u32_at(bytes, 16) as usize,
         sequence: u64_at(bytes, 24),
     };
+    let version = u16_at(bytes, 4);
     let names = HEAD_BYTES + ENTRY_BYTES * head.columns;
     if names > bytes.len() {
         return Err(BlockError::Corrupt {
@@ -132,8 +154,8 @@ pub(crate) fn read_head(bytes: &[u8], total_len: usize) -> Result<(Head, Vec<Ent
     let mut name_at = names;
     let entries = entries
         .enumerate()
-        .map(|(id, entry)| {
-            if u16_at(bytes, 4) == 1 && entry[1] >= FIRST_OF_VERSION_2 {
+        .map(|(position, entry)| {
+            if version == 1 && entry[1] >= FIRST_OF_VERSION_2 {
                 return Err(BlockError::Corrupt { what: "codec" });
             }
             let name_len = u32_at(entry, 20) as usize;
@@ -148,7 +170,7 @@ pub(crate) fn read_head(bytes: &[u8], total_len: usize) -> Result<(Head, Vec<Ent
                 what: "column name",
             })?;
             name_at += name_len;
-            read_entry(entry, name, id as u32)
+            read_entry(entry, name, position as u32, version)
         })
         .collect::<Result<Vec<_>, _>>()?;
     if bytes[name_at..].iter().any(|byte| *byte != 0) || bytes.len() - name_at >= ALIGN {
@@ -159,13 +181,24 @@ pub(crate) fn read_head(bytes: &[u8], total_len: usize) -> Result<(Head, Vec<Ent
     Ok((head, entries))
 }
 
-fn read_entry(entry: &[u8], name: &str, id: u32) -> Result<Entry, BlockError> {
-    if u32_at(entry, 28) != 0 {
+fn read_entry(entry: &[u8], name: &str, position: u32, version: u16) -> Result<Entry, BlockError> {
+    let id = match (version, u32_at(entry, 28)) {
+        (3.., id) => id,
+        (_, 0) => position,
+        _ => {
+            return Err(BlockError::Corrupt {
+                what: "reserved bytes",
+            });
+        }
+    };
+    let flags = if version < 3 { 0 } else { NULLABLE | HAS_NULLS };
+    let [nullable, has_nulls] = [NULLABLE, HAS_NULLS].map(|flag| entry[2] & flags & flag != 0);
+    if has_nulls && !nullable {
         return Err(BlockError::Corrupt {
-            what: "reserved bytes",
+            what: "nulls of a column that must not have any",
         });
     }
-    let delta = match entry[2] {
+    let delta = match entry[2] & !flags {
         0 => None,
         1 => Some(DeltaWidth::I8),
         2 => Some(DeltaWidth::I16),
@@ -182,6 +215,7 @@ fn read_entry(entry: &[u8], name: &str, id: u32) -> Result<Entry, BlockError> {
     Ok(Entry {
         column: ColumnDef {
             delta,
+            nullable,
             ..ColumnDef::new(name, column_type, id)
         },
         coding: Coding {
@@ -190,6 +224,7 @@ fn read_entry(entry: &[u8], name: &str, id: u32) -> Result<Entry, BlockError> {
             base: u64_at(entry, 48),
             first: u64_at(entry, 56),
         },
+        has_nulls,
         offset: u32_at(entry, 8) as usize,
         len: u32_at(entry, 12) as usize,
         crc: u32_at(entry, 16),

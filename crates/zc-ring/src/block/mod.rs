@@ -9,6 +9,7 @@ mod decode;
 mod error;
 mod format;
 mod input;
+mod nulls;
 mod seal;
 mod split;
 mod stats;
@@ -86,8 +87,9 @@ impl Block {
         seal::seal(rows, encoding)
     }
 
-    /// Decodes a column, named by a handle or by its name: a `Vec` of numbers, or
-    /// [`FixedBytes`](crate::FixedBytes).
+    /// Decodes a column, named by a handle or by its name: a `Vec` of numbers,
+    /// [`FixedBytes`](crate::FixedBytes), or a `Vec` of `Option`s where the type asked for is one, which
+    /// nullable columns allow. Without the `Option` a null is zero, as in a batch.
     ///
     /// # Errors
     /// [`BlockError::ForeignHandle`], or [`BlockError::Schema`] for a name that is not there or of
@@ -161,8 +163,35 @@ impl Block {
         Ok(Some(value))
     }
 
+    /// Whether a row has no value in a column; `None` if there is no such row. Decodes nothing.
+    ///
+    /// # Errors
+    /// [`BlockError::ForeignHandle`], or [`BlockError::Schema`] for a name that is not there or of
+    /// another type.
+    pub fn is_null<T: ColumnData + ?Sized>(
+        &self,
+        column: impl ColumnRef<T>,
+        row: usize,
+    ) -> Result<Option<bool>, BlockError> {
+        let entry = &self.entries[column.index(&self.schema)?];
+        Ok((row < self.rows).then(|| decode::is_null(self, entry, row)))
+    }
+
+    /// How many rows have no value in a column. Decodes nothing.
+    ///
+    /// # Errors
+    /// As [`is_null`](Self::is_null).
+    pub fn null_count<T: ColumnData + ?Sized>(
+        &self,
+        column: impl ColumnRef<T>,
+    ) -> Result<usize, BlockError> {
+        let entry = &self.entries[column.index(&self.schema)?];
+        let rows = (0..self.rows).filter(|row| decode::is_null(self, entry, *row));
+        Ok(rows.count())
+    }
+
     /// The smallest and the largest value of a column of numbers, as the head says: floats in the
-    /// total order of IEEE 754. Decodes nothing.
+    /// total order of IEEE 754. Zeros where every row is null. Decodes nothing.
     ///
     /// # Errors
     /// As [`column`](Self::column).
@@ -179,7 +208,16 @@ impl Block {
             .iter()
             .find(|entry| entry.column.name == name)?;
         let plain = codec::Coding::plain(entry.column.column_type);
-        (entry.coding == plain).then_some(entry.offset..entry.offset + entry.len)
+        (entry.coding == plain).then(|| decode::values_range(self, entry))
+    }
+
+    /// Where the bitmap of the rows that have a value lies, if there is one.
+    #[cfg(feature = "arrow")]
+    pub(crate) fn bitmap(&self, name: &str) -> Option<std::ops::Range<usize>> {
+        let mut entries = self.entries.iter();
+        let entry = entries.find(|entry| entry.column.name == name)?;
+        let len = self.rows.div_ceil(8);
+        entry.has_nulls.then_some(entry.offset..entry.offset + len)
     }
 
     /// The encoded block. Copies nothing.

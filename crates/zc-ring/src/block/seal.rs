@@ -8,8 +8,11 @@ use super::codec::{self, Choice, Coding};
 use super::error::BlockError;
 use super::format::{self, ALIGN, Entry, Head};
 use super::stats::Stats;
-use super::{Block, Encoding, MAX_ROWS};
-use crate::rows::{ColumnDef, ColumnType, Rows};
+use super::{Block, Encoding, MAX_ROWS, nulls};
+use crate::rows::{ColumnDef, ColumnType, MAX_ROW_BYTES, Rows};
+
+/// What stands where fixed bytes are null in every row.
+static ZEROS: [u8; MAX_ROW_BYTES] = [0; MAX_ROW_BYTES];
 
 /// Seals `rows`, at least one.
 pub(super) fn seal(rows: Rows<'_>, encoding: Encoding) -> Result<Block, BlockError> {
@@ -18,9 +21,7 @@ pub(super) fn seal(rows: Rows<'_>, encoding: Encoding) -> Result<Block, BlockErr
     }
     let schema = &rows.store.schema;
     let columns = schema.columns();
-    let is_new = |column: &&ColumnDef| {
-        column.nullable || matches!(column.column_type, ColumnType::Str { .. })
-    };
+    let is_new = |column: &&ColumnDef| matches!(column.column_type, ColumnType::Str { .. });
     if let Some(column) = columns.iter().find(is_new) {
         let column = column.name.clone();
         return Err(BlockError::NotSupported { column });
@@ -28,18 +29,30 @@ pub(super) fn seal(rows: Rows<'_>, encoding: Encoding) -> Result<Block, BlockErr
     let head_len = format::head_len(columns);
     let mut out = vec![0; head_len];
     let mut numbers = Vec::with_capacity(rows.len);
+    let mut nulls = Vec::with_capacity(rows.len);
     let mut entries = Vec::with_capacity(columns.len());
     for (index, column) in columns.iter().enumerate() {
         let field = schema.field(index);
         let offset = out.len();
-        let (coding, stats) = if let ColumnType::FixedBytes(_) = column.column_type {
-            let values = (0..rows.len).map(|row| rows.bytes(row, field));
+        nulls.clear();
+        if column.nullable {
+            nulls.extend((0..rows.len).map(|row| rows.is_null(row, field)));
+        }
+        let has_nulls = nulls.contains(&true);
+        if has_nulls {
+            nulls::seal(&nulls, &mut out);
+        }
+        let (coding, stats) = if let ColumnType::FixedBytes(width) = column.column_type {
+            let mut values: Vec<_> = (0..rows.len).map(|row| rows.bytes(row, field)).collect();
+            nulls::fill(&mut values, &nulls, &ZEROS[..width]);
             let is_plain = encoding == Encoding::Plain;
-            (codec::bytes::seal(values, is_plain, &mut out), None)
+            let coding = codec::bytes::seal(values.iter().copied(), is_plain, &mut out);
+            (coding, None)
         } else {
             numbers.clear();
             numbers.extend((0..rows.len).map(|row| rows.number(row, field)));
             extend_sign(&mut numbers, column);
+            nulls::fill(&mut numbers, &nulls, 0);
             let (coding, stats) = seal_numbers(&numbers, column.column_type, encoding, &mut out);
             (coding, Some(stats))
         };
@@ -48,6 +61,7 @@ pub(super) fn seal(rows: Rows<'_>, encoding: Encoding) -> Result<Block, BlockErr
         entries.push(Entry {
             column: column.clone(),
             coding,
+            has_nulls,
             offset,
             len,
             crc: format::payload_crc(&out[offset..]),

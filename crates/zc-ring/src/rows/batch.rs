@@ -12,8 +12,9 @@ use std::fmt;
 use super::column::Column;
 use super::copies::RowCopies;
 use super::error::RowError;
+use super::row_ref::{RowIter, RowRef};
 use super::schema::{ColumnHandle, Field, Schema};
-use super::store::RowStore;
+use super::store::{RowStore, Run};
 use super::value::{ColumnData, Kind, Raw};
 use crate::block::{Block, BlockError, Encoding};
 use crate::consumer::ReadState;
@@ -93,11 +94,15 @@ impl<'a> RowBatch<'a> {
         &self,
         column: ColumnHandle<T>,
     ) -> Result<Column<'_, T>, RowError> {
-        let schema = &self.rows.store.schema;
-        let index = schema
-            .resolve(column)
-            .ok_or_else(|| self.rows.store.foreign(column))?;
-        Ok(Column::new(self.rows, schema.field(index)))
+        let store = self.rows.store;
+        let found = self.rows.column(column);
+        found.ok_or_else(|| store.foreign(column))
+    }
+
+    /// The rows, one after the other.
+    #[inline]
+    pub fn iter(&self) -> RowIter<'_> {
+        RowIter::new(self.rows)
     }
 
     /// Seals the rows into a compressed block. They stay in hand, and the batch counts as read
@@ -130,6 +135,16 @@ impl<'a> RowBatch<'a> {
     }
 }
 
+impl<'b> IntoIterator for &'b RowBatch<'_> {
+    type Item = RowRef<'b>;
+    type IntoIter = RowIter<'b>;
+
+    #[inline]
+    fn into_iter(self) -> RowIter<'b> {
+        self.iter()
+    }
+}
+
 impl Drop for RowBatch<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
@@ -141,17 +156,37 @@ impl Drop for RowBatch<'_> {
 }
 
 impl<'a> Rows<'a> {
-    fn sequence(&self, row: usize) -> u64 {
+    #[inline]
+    pub(crate) fn sequence(&self, row: usize) -> u64 {
         debug_assert!(row < self.len);
         self.first.wrapping_add(row as u64)
+    }
+
+    /// One column, if the handle belongs here.
+    #[inline]
+    pub(crate) fn column<T: ColumnData + ?Sized>(
+        self,
+        column: ColumnHandle<T>,
+    ) -> Option<Column<'a, T>> {
+        let schema = &self.store.schema;
+        let index = schema.resolve(column)?;
+        Some(Column::new(self, schema.field_ref(index)))
+    }
+
+    /// The values of rows `from..to` as far as they lie evenly in the ring, if they do at all: those
+    /// of a number column that is never null.
+    #[inline]
+    pub(crate) fn run(&self, from: usize, to: usize, field: &Field) -> Option<Run<'a>> {
+        let is_even = self.copies.is_none() && field.kind == Kind::Number && field.null.is_none();
+        is_even.then(|| self.store.run(self.sequence(from), to - from, field))
     }
 
     /// The logical form of a number field of row `row`.
     #[inline]
     pub(crate) fn number(&self, row: usize, field: Field) -> u64 {
         match self.copies {
-            None => self.store.number(self.sequence(row), field),
-            Some(copies) => copies.number(&self.store.schema, self.sequence(row), field),
+            None => self.store.number(self.sequence(row), &field),
+            Some(copies) => copies.number(&self.store.schema, self.sequence(row), &field),
         }
     }
 
@@ -160,8 +195,8 @@ impl<'a> Rows<'a> {
     pub(crate) fn bytes(&self, row: usize, field: Field) -> &'a [u8] {
         match self.copies {
             // SAFETY: the rows do not change (B1).
-            None => unsafe { self.store.value_bytes(self.sequence(row), field) },
-            Some(copies) => copies.value_bytes(&self.store.schema, self.sequence(row), field),
+            None => unsafe { self.store.value_bytes(self.sequence(row), &field) },
+            Some(copies) => copies.value_bytes(&self.store.schema, self.sequence(row), &field),
         }
     }
 

@@ -69,7 +69,7 @@ impl RowCopies {
             let words = (0..schema.words()).map(|word| store.word(sequence, word));
             self.words.extend(words);
             for (_, field) in delta_fields(schema) {
-                self.deltas.push(store.number(sequence, field));
+                self.deltas.push(store.number(sequence, &field));
             }
             if schema.texts() > 0 {
                 self.copy_texts(store, sequence);
@@ -86,7 +86,7 @@ impl RowCopies {
 
     /// The logical form of a number column of one held row.
     #[inline]
-    pub(crate) fn number(&self, schema: &Schema, sequence: u64, field: Field) -> u64 {
+    pub(crate) fn number(&self, schema: &Schema, sequence: u64, field: &Field) -> u64 {
         let row = sequence.wrapping_sub(self.at) as usize;
         match field.delta {
             // In the order in which `fill` went through them.
@@ -103,7 +103,7 @@ impl RowCopies {
             let len = view_len(row[field.offset / 8], text.max);
             if len > INLINE_BYTES {
                 let words = 0..len.div_ceil(8);
-                let words = words.map(|word| store.text_word(sequence, field, word));
+                let words = words.map(|word| store.text_word(sequence, &field, word));
                 self.arena.extend(words);
             }
         }
@@ -117,7 +117,7 @@ impl RowCopies {
     }
 
     /// The bytes of a bytes or text column of one held row.
-    pub(crate) fn value_bytes(&self, schema: &Schema, sequence: u64, field: Field) -> &[u8] {
+    pub(crate) fn value_bytes(&self, schema: &Schema, sequence: u64, field: &Field) -> &[u8] {
         let row = self.bytes(schema, sequence);
         let Some(text) = field.text else {
             return &row[field.offset..field.offset + field.width];

@@ -15,6 +15,7 @@ mod producer;
 mod pusher;
 mod ring;
 mod row;
+mod row_ref;
 mod schema;
 mod store;
 mod strings;
@@ -34,6 +35,7 @@ pub use multi::RowMultiProducer;
 pub use producer::RowProducer;
 pub use ring::{RowRing, RowRingBuilder};
 pub use row::RowMut;
+pub use row_ref::{RowIter, RowRef};
 pub use schema::{ColumnDef, ColumnHandle, ColumnType, DeltaWidth, Schema, SchemaBuilder};
 pub(crate) use store::BLOCK_ROWS;
 #[cfg(target_os = "linux")]

@@ -144,16 +144,7 @@ impl RowMultiProducer {
         let head = self.switch.sequencer.head();
         for index in 0..rows {
             let at = index as u64;
-            let mut row = RowMut::new(store, at, head.wrapping_add(at));
-            if let Err(error) = set(index, &mut row) {
-                return Err(if row.is_stale() {
-                    PushError::StaleSchema
-                } else {
-                    PushError::Rejected(error)
-                });
-            }
-            row.complete()
-                .map_err(|column| PushError::Incomplete { column })?;
+            RowMut::fill(store, at, head.wrapping_add(at), |row| set(index, row))?;
         }
         let sequence = self.publish(rows, wait)?;
         ledger::copied("ring.multi_push", rows * store.schema.row_bytes());

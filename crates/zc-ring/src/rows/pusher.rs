@@ -197,16 +197,7 @@ fn fill<E>(
     }
     for index in 0..rows {
         let sequence = first.wrapping_add(index as u64);
-        let mut row = RowMut::new(store, sequence, sequence);
-        if let Err(error) = set(index, &mut row) {
-            return Err(if row.is_stale() {
-                PushError::StaleSchema
-            } else {
-                PushError::Rejected(error)
-            });
-        }
-        row.complete()
-            .map_err(|column| PushError::Incomplete { column })?;
+        RowMut::fill(store, sequence, sequence, |row| set(index, row))?;
     }
     if rows > 0 {
         writer.publish(rows);

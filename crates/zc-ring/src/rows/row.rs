@@ -2,15 +2,20 @@
 
 use std::fmt;
 
-use super::error::RowError;
+use super::error::{PushError, RowError};
 use super::schema::{ColumnHandle, ColumnType, Field};
 use super::store::RowStore;
 use super::value::{ColumnData, Raw};
+use super::words::Span;
 
 /// A row that is being set. It is published when every column that is not nullable is set and the
 /// closure that sets them returns `Ok`.
 pub struct RowMut<'a> {
     store: &'a RowStore,
+    /// The number of the store's schema: a handle with the same one belongs here.
+    schema: u64,
+    /// Its own words in the store.
+    words: Span<'a>,
     /// Where it lies in the store.
     at: u64,
     /// The sequence it is told to get.
@@ -22,9 +27,12 @@ pub struct RowMut<'a> {
 }
 
 impl<'a> RowMut<'a> {
+    #[inline]
     pub(crate) fn new(store: &'a RowStore, at: u64, sequence: u64) -> Self {
         Self {
             store,
+            schema: store.schema.number(),
+            words: store.row(at),
             at,
             sequence,
             set: 0,
@@ -32,7 +40,30 @@ impl<'a> RowMut<'a> {
         }
     }
 
+    /// Has `set` set the row at `at`, which is told to get `sequence`. `Ok` if it is complete.
+    #[inline]
+    pub(crate) fn fill<E>(
+        store: &'a RowStore,
+        at: u64,
+        sequence: u64,
+        set: impl FnOnce(&mut Self) -> Result<(), E>,
+    ) -> Result<(), PushError<E>> {
+        let mut row = Self::new(store, at, sequence);
+        if let Err(error) = set(&mut row) {
+            return Err(if row.is_stale {
+                PushError::StaleSchema
+            } else {
+                PushError::Rejected(error)
+            });
+        }
+        row.complete()
+            .map_err(|column| PushError::Incomplete { column })
+    }
+
     /// Sets a column. Setting it again overwrites it.
+    ///
+    /// Costs least with a handle from the ring's own schema or a clone of it, for a number or truth value
+    /// that is neither a delta column nor nullable: then it is a comparison and a store.
     ///
     /// # Errors
     /// [`RowError::ForeignHandle`], [`RowError::StaleSchema`]; [`RowError::Length`] for bytes of the wrong length,
@@ -43,19 +74,29 @@ impl<'a> RowMut<'a> {
         column: ColumnHandle<T>,
         value: T::Value<'_>,
     ) -> Result<(), RowError> {
-        let Some(index) = self.store.schema.resolve(column) else {
-            return Err(self.foreign(column));
-        };
-        let field = self.store.schema.field(index);
-        match T::into_raw(value) {
-            Raw::Null => return self.set_null(column),
-            Raw::Number(logical) => self.store.set_number(self.at, field, logical),
-            Raw::Bytes(bytes) => self.set_bytes(index, field, bytes)?,
+        let raw = T::into_raw(value);
+        if column.place.is_plain
+            && column.made_by == self.schema
+            && let Raw::Number(logical) = raw
+        {
+            let (index, shift) = (column.place.word as usize, column.place.shift);
+            let word = if T::WIDTH == 8 {
+                logical
+            } else {
+                let mask = u64::MAX >> (64 - 8 * T::WIDTH.clamp(1, 8));
+                self.words.load(index) & !(mask << shift) | (logical & mask) << shift
+            };
+            self.words.store(index, word);
+            self.set |= column.bit;
+            return Ok(());
         }
-        if let Some(null) = field.null {
-            self.store.mark_null(self.at, null, false);
+        // Only values go out of line, and the row stays in registers.
+        let (done, is_stale) = set_any(self.store, self.at, column, raw);
+        self.is_stale |= is_stale;
+        match done? {
+            true => self.set |= column.bit,
+            false => self.set &= !column.bit,
         }
-        self.set |= 1 << index;
         Ok(())
     }
 
@@ -67,15 +108,10 @@ impl<'a> RowMut<'a> {
         &mut self,
         column: ColumnHandle<T>,
     ) -> Result<(), RowError> {
-        let schema = &self.store.schema;
-        let Some(index) = schema.resolve(column) else {
-            return Err(self.foreign(column));
-        };
-        if !schema.columns()[index].nullable {
-            let column = schema.columns()[index].name.clone();
-            return Err(RowError::NotNullable { column });
-        }
-        self.set &= !(1 << index);
+        let (done, is_stale) = set_any(self.store, self.at, column, Raw::Null);
+        self.is_stale |= is_stale;
+        done?;
+        self.set &= !column.bit;
         Ok(())
     }
 
@@ -112,60 +148,96 @@ impl<'a> RowMut<'a> {
         Ok(())
     }
 
-    /// Whether a handle was one of an earlier schema.
-    pub(crate) fn is_stale(&self) -> bool {
-        self.is_stale
-    }
-
-    #[cold]
-    fn foreign<T: ?Sized>(&mut self, column: ColumnHandle<T>) -> RowError {
-        let error = self.store.foreign(column);
-        self.is_stale |= error == RowError::StaleSchema;
-        error
-    }
-
     fn make_null(&self) {
         let fields = self.store.schema.fields().iter().enumerate();
         for (index, field) in fields.filter(|(index, _)| self.set >> index & 1 == 0) {
             let column = &self.store.schema.columns()[index];
             match column.column_type {
-                ColumnType::Str { .. } => self.store.set_text(self.at, *field, &[]),
+                ColumnType::Str { .. } => self.store.set_text(self.at, field, &[]),
                 ColumnType::FixedBytes(_) => {}
-                _ => self.store.clear_number(self.at, *field),
+                _ => self.store.clear_number(self.at, field),
             }
             if let Some(null) = field.null {
                 self.store.mark_null(self.at, null, true);
             }
         }
     }
+}
 
-    fn set_bytes(&self, index: usize, field: Field, bytes: &[u8]) -> Result<(), RowError> {
-        match field.text {
-            Some(text) if bytes.len() > text.max => {
-                return Err(RowError::TooLong {
-                    column: self.store.schema.columns()[index].name.clone(),
-                    max: text.max,
-                    len: bytes.len(),
-                });
-            }
-            Some(_) => self.store.set_text(self.at, field, bytes),
-            None if bytes.len() != field.width => {
-                return Err(self.wrong_length(index, field, bytes.len()));
-            }
-            None => self.store.set_bytes(self.at, field, bytes),
+#[cold]
+fn foreign<T: ?Sized>(store: &RowStore, column: ColumnHandle<T>) -> (RowError, bool) {
+    let error = store.foreign(column);
+    let is_stale = error == RowError::StaleSchema;
+    (error, is_stale)
+}
+
+/// Sets a column of the row at `at`, whatever it is. Whether it has a value now, and whether the handle
+/// was one of an earlier schema.
+#[inline(never)]
+fn set_any<T: ColumnData + ?Sized>(
+    store: &RowStore,
+    at: u64,
+    column: ColumnHandle<T>,
+    raw: Raw<'_>,
+) -> (Result<bool, RowError>, bool) {
+    let Some(index) = store.schema.resolve(column) else {
+        let (error, is_stale) = foreign(store, column);
+        return (Err(error), is_stale);
+    };
+    let field = store.schema.field_ref(index);
+    let done = match raw {
+        Raw::Null if field.null.is_none() => Err(not_nullable(store, index)),
+        Raw::Null => return (Ok(false), false),
+        Raw::Number(logical) => {
+            store.set_number(at, field, logical);
+            Ok(())
         }
-        Ok(())
+        Raw::Bytes(bytes) => set_bytes(store, at, index, field, bytes),
+    };
+    if let (Ok(()), Some(null)) = (&done, field.null) {
+        store.mark_null(at, null, false);
     }
+    (done.map(|()| true), false)
+}
 
-    #[cold]
-    fn wrong_length(&self, index: usize, field: Field, len: usize) -> RowError {
-        let column = &self.store.schema.columns()[index];
-        debug_assert_eq!(column.column_type, ColumnType::FixedBytes(field.width));
-        RowError::Length {
-            column: column.name.clone(),
-            expected: field.width,
-            len,
+#[cold]
+fn not_nullable(store: &RowStore, index: usize) -> RowError {
+    let column = store.schema.columns()[index].name.clone();
+    RowError::NotNullable { column }
+}
+
+fn set_bytes(
+    store: &RowStore,
+    at: u64,
+    index: usize,
+    field: &Field,
+    bytes: &[u8],
+) -> Result<(), RowError> {
+    match field.text {
+        Some(text) if bytes.len() > text.max => {
+            return Err(RowError::TooLong {
+                column: store.schema.columns()[index].name.clone(),
+                max: text.max,
+                len: bytes.len(),
+            });
         }
+        Some(_) => store.set_text(at, field, bytes),
+        None if bytes.len() != field.width => {
+            return Err(wrong_length(store, index, field, bytes.len()));
+        }
+        None => store.set_bytes(at, field, bytes),
+    }
+    Ok(())
+}
+
+#[cold]
+fn wrong_length(store: &RowStore, index: usize, field: &Field, len: usize) -> RowError {
+    let column = &store.schema.columns()[index];
+    debug_assert_eq!(column.column_type, ColumnType::FixedBytes(field.width));
+    RowError::Length {
+        column: column.name.clone(),
+        expected: field.width,
+        len,
     }
 }
 

@@ -1,11 +1,12 @@
-//! [`Schema`]: the columns of a row, their [types](types), and [where they lie](layout) in it.
+//! [`Schema`]: the columns of a row, their [types](types), [where they lie](layout) in it,
+//! and their [handles](handle).
 
 mod builder;
+mod handle;
 mod layout;
 mod types;
 
 use std::fmt;
-use std::marker::PhantomData;
 
 use crc_fast::{CrcAlgorithm, Digest};
 use zc_core::sync::Arc;
@@ -14,6 +15,7 @@ use super::MAX_ROW_BYTES;
 use super::error::SchemaError;
 use super::value::ColumnData;
 pub use builder::SchemaBuilder;
+pub use handle::ColumnHandle;
 use layout::Layout;
 pub(crate) use layout::{Field, INLINE_BYTES, NullBit, Text};
 pub use types::{ColumnDef, ColumnType, DeltaWidth};
@@ -40,15 +42,10 @@ struct Inner {
     layout: Layout,
     /// The columns that every row must set, one bit each.
     required: u128,
+    has_nullable: bool,
     fingerprint: u64,
-}
-
-/// A column of a schema whose type has been checked once. It fits every schema that is equal to
-/// the one it was made from.
-pub struct ColumnHandle<T: ?Sized> {
-    pub(crate) fingerprint: u64,
-    pub(crate) index: usize,
-    _type: PhantomData<fn() -> Box<T>>,
+    /// No other schema has it that was made in this process.
+    number: u64,
 }
 
 impl Schema {
@@ -98,11 +95,17 @@ impl Schema {
                 asked: T::NAME,
             });
         }
-        Ok(ColumnHandle {
-            fingerprint: self.0.fingerprint,
+        let Inner {
+            number,
+            fingerprint,
+            ..
+        } = *self.0;
+        Ok(ColumnHandle::new(
+            number,
+            fingerprint,
             index,
-            _type: PhantomData,
-        })
+            self.field_ref(index),
+        ))
     }
 
     pub(crate) fn fingerprint(&self) -> u64 {
@@ -111,7 +114,7 @@ impl Schema {
 
     #[inline]
     pub(crate) fn has_nullable(&self) -> bool {
-        self.0.required.count_ones() as usize != self.0.columns.len()
+        self.0.has_nullable
     }
 
     /// The columns, in order.
@@ -145,6 +148,11 @@ impl Schema {
     }
 
     #[inline]
+    pub(crate) fn field_ref(&self, index: usize) -> &Field {
+        &self.0.layout.fields[index]
+    }
+
+    #[inline]
     pub(crate) fn fields(&self) -> &[Field] {
         &self.0.layout.fields
     }
@@ -167,10 +175,26 @@ impl Schema {
         self.0.required
     }
 
-    /// The number of `handle`'s column, if it belongs here. Type and bounds are checked again, so
-    /// that a fingerprint that happens to be equal does no harm.
+    /// A number that no other schema of this process has. A handle that was made by it, by this schema
+    /// or a clone, says nothing that does not hold here.
+    #[inline]
+    pub(crate) fn number(&self) -> u64 {
+        self.0.number
+    }
+
+    /// The number of `handle`'s column, if it belongs here.
     #[inline]
     pub(crate) fn resolve<T: ColumnData + ?Sized>(&self, handle: ColumnHandle<T>) -> Option<usize> {
+        if handle.made_by == self.0.number {
+            return Some(handle.index);
+        }
+        self.resolve_equal(handle)
+    }
+
+    /// [`resolve`](Self::resolve) with a handle of another schema, which may be equal. Type and bounds
+    /// are checked again, so that a fingerprint that happens to be equal does no harm.
+    #[cold]
+    fn resolve_equal<T: ColumnData + ?Sized>(&self, handle: ColumnHandle<T>) -> Option<usize> {
         let column = self.0.columns.get(handle.index)?;
         let fits = handle.fingerprint == self.0.fingerprint
             && T::fits(column.column_type)
@@ -188,6 +212,8 @@ impl Schema {
         let bit = |(index, column): (usize, &ColumnDef)| u128::from(!column.nullable) << index;
         Ok(Self(Arc::new(Inner {
             fingerprint: fingerprint(&columns),
+            number: handle::number(),
+            has_nullable: columns.iter().any(|column| column.nullable),
             required: columns.iter().enumerate().map(bit).sum(),
             layout,
             columns: columns.into(),
@@ -209,22 +235,6 @@ fn fingerprint(columns: &[ColumnDef]) -> u64 {
         digest.update(rest.as_bytes());
     }
     digest.finalize()
-}
-
-impl<T: ?Sized> Clone for ColumnHandle<T> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<T: ?Sized> Copy for ColumnHandle<T> {}
-
-impl<T: ?Sized> fmt::Debug for ColumnHandle<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ColumnHandle")
-            .field("index", &self.index)
-            .finish_non_exhaustive()
-    }
 }
 
 impl PartialEq for Schema {

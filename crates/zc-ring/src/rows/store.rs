@@ -26,14 +26,17 @@
 //!   to a row that is not published yet: readers of published rows read the same with the old value
 //!   and the new.
 
+mod run;
+
 use crossbeam_utils::CachePadded;
 use zc_core::sync::atomic::{AtomicU64, Ordering};
 
 use super::error::RowError;
 use super::schema::{ColumnHandle, Field, INLINE_BYTES, NullBit, Schema};
 use super::value::Kind;
-use super::words::Words;
+use super::words::{Span, Words};
 use crate::error::BuildError;
+pub(crate) use run::Run;
 
 /// Rows of a block, that is, rows that share a base.
 pub(crate) const BLOCK_ROWS: u64 = 1024;
@@ -138,6 +141,19 @@ impl RowStore {
         }
     }
 
+    /// The words of one row.
+    #[inline]
+    pub(crate) fn row(&self, sequence: u64) -> Span<'_> {
+        let words = self.schema.words();
+        self.rows.span(self.slot(sequence) * words, words)
+    }
+
+    /// None of the words.
+    #[inline]
+    pub(crate) fn no_words(&self) -> Span<'_> {
+        self.rows.span(0, 0)
+    }
+
     #[inline]
     fn slot(&self, sequence: u64) -> usize {
         sequence as usize & (self.capacity - 1)
@@ -159,7 +175,7 @@ impl RowStore {
 
     /// The logical form of a number column of one row.
     #[inline]
-    pub(crate) fn number(&self, sequence: u64, field: Field) -> u64 {
+    pub(crate) fn number(&self, sequence: u64, field: &Field) -> u64 {
         let word = self.word(sequence, field.offset / 8);
         let narrow = extract(word, field);
         let Some(delta) = field.delta else {
@@ -169,9 +185,7 @@ impl RowStore {
         if sequence % BLOCK_ROWS >= self.heads.load(head + 1) {
             return self.wide.load(delta * self.capacity + self.slot(sequence));
         }
-        let unused = 64 - 8 * field.width as u32;
-        let distance = ((narrow << unused) as i64 >> unused) as u64;
-        self.heads.load(head).wrapping_add(distance)
+        self.heads.load(head).wrapping_add(field.extend(narrow))
     }
 
     /// Whether a nullable column of one row has no value.
@@ -183,14 +197,14 @@ impl RowStore {
     /// How long the text is in a text column of one row; at most the longest there may be, whatever
     /// the words say.
     #[inline]
-    pub(crate) fn text_len(&self, sequence: u64, field: Field) -> usize {
+    pub(crate) fn text_len(&self, sequence: u64, field: &Field) -> usize {
         let max = field.text.map_or(0, |text| text.max);
         view_len(self.word(sequence, field.offset / 8), max)
     }
 
     /// A word of the text of one row that is too long for its view.
     #[inline]
-    pub(crate) fn text_word(&self, sequence: u64, field: Field, word: usize) -> u64 {
+    pub(crate) fn text_word(&self, sequence: u64, field: &Field, word: usize) -> u64 {
         let text = field.text.map_or(0, |text| text.offset);
         self.arena.load(self.stretch(sequence) + text + word)
     }
@@ -200,7 +214,7 @@ impl RowStore {
     /// # Safety
     /// The row does not change while the slice is used.
     #[inline]
-    pub(crate) unsafe fn value_bytes(&self, sequence: u64, field: Field) -> &[u8] {
+    pub(crate) unsafe fn value_bytes(&self, sequence: u64, field: &Field) -> &[u8] {
         let Some(text) = field.text else {
             // SAFETY: the caller's promise.
             return unsafe { self.bytes(sequence, field.offset, field.width) };
@@ -239,7 +253,7 @@ impl RowStore {
 
     /// Sets a number column of one row (D1).
     #[inline]
-    pub(crate) fn set_number(&self, sequence: u64, field: Field, logical: u64) {
+    pub(crate) fn set_number(&self, sequence: u64, field: &Field, logical: u64) {
         let bits = match field.delta {
             None => logical,
             Some(delta) => match self.distance(sequence, field, delta, logical) {
@@ -261,7 +275,7 @@ impl RowStore {
 
     /// The distance of `logical` from its block's base, or none where the block is wide here.
     #[inline]
-    fn distance(&self, sequence: u64, field: Field, delta: usize, logical: u64) -> Option<u64> {
+    fn distance(&self, sequence: u64, field: &Field, delta: usize, logical: u64) -> Option<u64> {
         let head = self.head(sequence, delta);
         let row = sequence % BLOCK_ROWS;
         let wide_from = self.heads.load(head + 1);
@@ -274,8 +288,7 @@ impl RowStore {
             return None;
         }
         let distance = logical.wrapping_sub(self.heads.load(head));
-        let unused = 64 - 8 * field.width as u32;
-        if ((distance << unused) as i64 >> unused) as u64 != distance {
+        if field.extend(distance) != distance {
             self.heads.store(head + 1, row);
             return None;
         }
@@ -299,7 +312,7 @@ impl RowStore {
 
     /// Puts into a number column of one row that is null what costs a sealed block the least (D1): zero,
     /// or for a delta column the base, if there is one.
-    pub(crate) fn clear_number(&self, sequence: u64, field: Field) {
+    pub(crate) fn clear_number(&self, sequence: u64, field: &Field) {
         let Some(delta) = field.delta else {
             return self.set_number(sequence, field, 0);
         };
@@ -317,16 +330,16 @@ impl RowStore {
     pub(crate) fn copy_row(&self, sequence: u64, from: &Self, other: u64) {
         for field in self.schema.fields() {
             // SAFETY: the caller's promise: the row of `from` does not change.
-            let bytes = || unsafe { from.value_bytes(other, *field) };
+            let bytes = || unsafe { from.value_bytes(other, field) };
             match field.kind {
-                Kind::Number => self.set_number(sequence, *field, from.number(other, *field)),
-                Kind::Bytes if field.text.is_some() => self.set_text(sequence, *field, bytes()),
-                Kind::Bytes => self.set_bytes(sequence, *field, bytes()),
+                Kind::Number => self.set_number(sequence, field, from.number(other, field)),
+                Kind::Bytes if field.text.is_some() => self.set_text(sequence, field, bytes()),
+                Kind::Bytes => self.set_bytes(sequence, field, bytes()),
             }
             if let Some(null) = field.null {
                 let is_null = from.is_null(other, null);
                 if is_null && field.kind == Kind::Number {
-                    self.clear_number(sequence, *field);
+                    self.clear_number(sequence, field);
                 }
                 self.mark_null(sequence, null, is_null);
             }
@@ -334,7 +347,7 @@ impl RowStore {
     }
 
     /// Sets a text column of one row (D1). `text` is no longer than the column takes.
-    pub(crate) fn set_text(&self, sequence: u64, field: Field, text: &[u8]) {
+    pub(crate) fn set_text(&self, sequence: u64, field: &Field, text: &[u8]) {
         let mut view = [0; 16];
         let (len, rest) = view.split_at_mut(4);
         len.copy_from_slice(&(text.len() as u32).to_ne_bytes());
@@ -363,7 +376,7 @@ impl RowStore {
     }
 
     /// Sets a bytes column of one row (D1). `bytes` is as long as the field.
-    pub(crate) fn set_bytes(&self, sequence: u64, field: Field, bytes: &[u8]) {
+    pub(crate) fn set_bytes(&self, sequence: u64, field: &Field, bytes: &[u8]) {
         debug_assert_eq!(bytes.len(), field.width);
         let row = self.slot(sequence) * self.schema.words();
         let (mut offset, mut rest) = (field.offset, bytes);
@@ -386,33 +399,15 @@ pub(crate) fn view_len(word: u64, max: usize) -> usize {
     (u32::from_ne_bytes([a, b, c, d]) as usize).min(max)
 }
 
-/// How far a field is shifted within its word, so that it lies at its offset in memory.
-#[inline]
-fn shift(field: Field) -> u32 {
-    let within = field.offset % 8;
-    let bytes = if cfg!(target_endian = "big") {
-        8 - within - field.width
-    } else {
-        within
-    };
-    8 * bytes as u32
-}
-
-/// Ones over the width of a field.
-#[inline]
-fn mask(field: Field) -> u64 {
-    u64::MAX >> (64 - 8 * field.width as u32)
-}
-
 /// A number field of a word, zero-extended.
 #[inline]
-pub(crate) fn extract(word: u64, field: Field) -> u64 {
-    word >> shift(field) & mask(field)
+pub(crate) fn extract(word: u64, field: &Field) -> u64 {
+    word >> field.shift() & field.mask()
 }
 
 /// `word` with a number field replaced by the low bits of `bits`.
 #[inline]
-fn insert(word: u64, field: Field, bits: u64) -> u64 {
-    let (shift, mask) = (shift(field), mask(field));
+fn insert(word: u64, field: &Field, bits: u64) -> u64 {
+    let (shift, mask) = (field.shift(), field.mask());
     word & !(mask << shift) | (bits & mask) << shift
 }

@@ -19,6 +19,9 @@ pub trait ColumnData: sealed::Sealed + 'static {
     /// How such values lie in the ring.
     #[doc(hidden)]
     const KIND: Kind;
+    /// Bytes of a number.
+    #[doc(hidden)]
+    const WIDTH: usize = 0;
     /// Whether it can say that there is no value.
     #[doc(hidden)]
     const NULLABLE: bool = false;
@@ -80,6 +83,7 @@ macro_rules! scalars {
             type Values = Vec<$t>;
             const NAME: &'static str = stringify!($t);
             const KIND: Kind = Kind::Number;
+            const WIDTH: usize = size_of::<$t>();
             #[inline]
             fn fits(column: ColumnType) -> bool {
                 matches!(column, ColumnType::$variant)
@@ -113,6 +117,7 @@ macro_rules! scalars {
             type Values = Vec<Option<$t>>;
             const NAME: &'static str = concat!("Option<", stringify!($t), ">");
             const KIND: Kind = Kind::Number;
+            const WIDTH: usize = size_of::<$t>();
             const NULLABLE: bool = true;
             #[inline]
             fn fits(column: ColumnType) -> bool {

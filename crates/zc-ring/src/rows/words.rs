@@ -114,6 +114,23 @@ impl Words {
         }
     }
 
+    /// `len` words from `start` on.
+    #[inline]
+    pub(crate) fn span(&self, start: usize, len: usize) -> Span<'_> {
+        assert!(start <= self.len && len <= self.len - start);
+        #[cfg(any(zc_loom, zc_shuttle))]
+        return Span {
+            words: self,
+            start,
+            len,
+        };
+        #[cfg(not(any(zc_loom, zc_shuttle)))]
+        Span {
+            // SAFETY: I1 and the assertion; as for `word`.
+            words: unsafe { std::slice::from_raw_parts(self.at(start).cast(), len) },
+        }
+    }
+
     /// `len` bytes from byte `offset` on.
     ///
     /// # Safety
@@ -128,5 +145,97 @@ impl Words {
         let at = self.start.as_ptr().cast::<u8>().wrapping_add(offset);
         // SAFETY: I1, the assertion, and the caller's promise.
         unsafe { std::slice::from_raw_parts(at, len) }
+    }
+}
+
+/// Some of the words, end to end, for those who know that nobody else changes them: the one writer,
+/// and readers of what was published and is not overwritten.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Span<'a> {
+    #[cfg(not(any(zc_loom, zc_shuttle)))]
+    words: &'a [AtomicU64],
+    #[cfg(any(zc_loom, zc_shuttle))]
+    words: &'a Words,
+    #[cfg(any(zc_loom, zc_shuttle))]
+    start: usize,
+    #[cfg(any(zc_loom, zc_shuttle))]
+    len: usize,
+}
+
+impl Span<'_> {
+    #[inline]
+    fn word(&self, index: usize) -> &AtomicU64 {
+        #[cfg(not(any(zc_loom, zc_shuttle)))]
+        return &self.words[index];
+        #[cfg(any(zc_loom, zc_shuttle))]
+        {
+            assert!(index < self.len);
+            self.words.word(self.start + index)
+        }
+    }
+
+    /// The word at `index`.
+    #[inline]
+    pub(crate) fn load(&self, index: usize) -> u64 {
+        // Relaxed: whatever allows the access comes after the last change.
+        self.word(index).load(Ordering::Relaxed)
+    }
+
+    /// Changes the word at `index`.
+    #[inline]
+    pub(crate) fn store(&self, index: usize, word: u64) {
+        #[cfg(not(any(zc_loom, zc_shuttle)))]
+        self.word(index)
+            .store(word, edge("ring.word", Ordering::Release));
+        #[cfg(any(zc_loom, zc_shuttle))]
+        {
+            assert!(index < self.len);
+            self.words.store(self.start + index, word);
+        }
+    }
+
+    /// `len` of the words, from `start` on.
+    #[inline]
+    pub(crate) fn part(&self, start: usize, len: usize) -> Self {
+        #[cfg(not(any(zc_loom, zc_shuttle)))]
+        return Self {
+            words: &self.words[start..][..len],
+        };
+        #[cfg(any(zc_loom, zc_shuttle))]
+        {
+            assert!(start <= self.len && len <= self.len - start);
+            Self {
+                start: self.start + start,
+                len,
+                ..*self
+            }
+        }
+    }
+
+    /// The first word, unless there is none, and from then on those `stride` words further.
+    #[inline]
+    pub(crate) fn step(&mut self, stride: usize) -> Option<u64> {
+        #[cfg(not(any(zc_loom, zc_shuttle)))]
+        {
+            let word = self.words.first()?.load(Ordering::Relaxed);
+            self.words = self.words.get(stride..).unwrap_or(&[]);
+            Some(word)
+        }
+        #[cfg(any(zc_loom, zc_shuttle))]
+        {
+            let word = (self.len > 0).then(|| self.load(0))?;
+            let step = stride.min(self.len);
+            self.start += step;
+            self.len -= step;
+            Some(word)
+        }
+    }
+
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        #[cfg(not(any(zc_loom, zc_shuttle)))]
+        return self.words.len();
+        #[cfg(any(zc_loom, zc_shuttle))]
+        self.len
     }
 }

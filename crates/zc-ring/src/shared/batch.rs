@@ -86,9 +86,7 @@ impl<'a> SharedBatch<'a> {
         &self,
         column: ColumnHandle<T>,
     ) -> Result<Column<'_, T>, RowError> {
-        let schema = self.schema();
-        let index = schema.resolve(column).ok_or(RowError::ForeignHandle)?;
-        Ok(Column::new(self.rows(), schema.field(index)))
+        self.rows().column(column).ok_or(RowError::ForeignHandle)
     }
 
     /// Seals the rows into a compressed block. They stay in hand, and the batch counts as read

@@ -76,6 +76,33 @@ pub(super) struct Layout {
     pub(super) arena_words: usize,
 }
 
+impl Field {
+    /// How far a number is shifted within its word, so that it lies at its offset in memory.
+    #[inline]
+    pub(crate) fn shift(&self) -> u32 {
+        let within = self.offset % 8;
+        let bytes = if cfg!(target_endian = "big") {
+            8 - within - self.width
+        } else {
+            within
+        };
+        8 * bytes as u32
+    }
+
+    /// Ones over the width of a number.
+    #[inline]
+    pub(crate) fn mask(&self) -> u64 {
+        u64::MAX >> (64 - 8 * self.width as u32)
+    }
+
+    /// The signed number in the low bits of a word, as wide as this one.
+    #[inline]
+    pub(crate) fn extend(&self, narrow: u64) -> u64 {
+        let unused = 64 - 8 * self.width as u32;
+        ((narrow << unused) as i64 >> unused) as u64
+    }
+}
+
 /// Whether there can be a row of such columns.
 pub(super) fn check(columns: &[ColumnDef]) -> Result<(), SchemaError> {
     if columns.is_empty() {
