@@ -4,6 +4,10 @@
 //!
 //! Rows have four columns of 64 bits on either side. The peer sends slices of as many rows as a batch
 //! has, in as much memory as ours takes for the ring.
+//!
+//! First figures, in quick mode: batch 64 79 ns a row in two processes, 95 in one, 15 for the peer; batch 1
+//! 96, 91, 818. So sharing costs nothing, and a batch is no cheaper than its rows: setting and getting four
+//! columns by handle is most of it (`ring_rows` is about that), where the peer copies structs.
 
 mod ends;
 #[cfg(feature = "peers")]

@@ -166,12 +166,15 @@ mod slots;
 pub use block::{Block, BlockError, Blocks, Encoding};
 pub use consumer::{
     Batch, Consumer, ConsumerGroup, ConsumerId, ConsumerOptions, Event, OnLag, Partition, Poll,
-    Start,
+    Prefetch, Start,
 };
 pub use error::{BuildError, Full, JoinError, ProducerError, PublishError, RecvError};
 pub use metrics::RingMetrics;
 #[cfg(target_os = "linux")]
-pub use place::{PlaceError, lock_memory, numa_node_of, pin_current_thread, set_realtime_priority};
+pub use place::{
+    PlaceError, lock_memory, numa_node_of, pin_current_thread, region_on_node,
+    set_realtime_priority,
+};
 pub use producer::{MultiProducer, Producer, SlotsMut};
 pub use ring::{AnyRing, Ring, RingBuilder};
 pub use rows::{

@@ -5,7 +5,7 @@ use std::time::Duration;
 use std::{fs, io};
 
 use crate::run::Job;
-use crate::run::command::{Cmd, End};
+use crate::run::command::{Cmd, End, Ran};
 use crate::step::Failure;
 
 /// Rows that the demo's smoke run sends.
@@ -46,6 +46,7 @@ pub(crate) fn demo_smoke(job: &mut Job<'_>) -> Result<(), Failure> {
         let why = format!("a cache of {SMALL_CACHE} bytes evicted nothing");
         return Err(Failure::Failed(why));
     }
+    the_ring_is_watched(job)?;
     let folder = job.tree.root.join("target/xtask/demo");
     write_inputs(&folder).map_err(|e| Failure::Failed(format!("{}: {e}", folder.display())))?;
     let forever = Duration::MAX;
@@ -78,6 +79,67 @@ fn all_rows_come_back(job: &mut Job<'_>, rows: &str, more: &[&str]) -> Result<St
         return Err(Failure::Failed(why));
     }
     Ok(output)
+}
+
+/// `zc-ring-stat` looks at the demo's shared ring while rows go through it.
+fn the_ring_is_watched(job: &mut Job<'_>) -> Result<(), Failure> {
+    let stat = [
+        "-p",
+        "zc-ring",
+        "--features",
+        "cli",
+        "--bin",
+        "zc-ring-stat",
+    ];
+    // Built ahead, so that it does not come too late.
+    job.run(&job.cargo(&["build"]).args(stat))?;
+    let ring = std::env::temp_dir().join(format!("zc-demo-ring-{}", std::process::id()));
+    let ring = ring.display().to_string();
+    let watch = [
+        "--",
+        "--wait",
+        "300",
+        "--count",
+        "3",
+        "--interval",
+        "0.1",
+        "--json",
+        &ring,
+    ];
+    let watch = job.cargo(&["run", "--quiet"]).args(stat).args(watch);
+    let demo = demo(job, &["--rows", MANY_ROWS, "--shared", &ring]);
+    let ran = job.run_all(&[(demo, Duration::MAX), (watch, Duration::MAX)], 2)?;
+    for ran in &ran {
+        job.note(&ran.output);
+    }
+    let is_good = |ran: &Ran| matches!(ran.end, End::Ok);
+    let [demo, watch] = ran.as_slice() else {
+        return Err(Failure::Timeout);
+    };
+    if !is_good(demo) || !accounted(last_line(&demo.output), MANY_ROWS) {
+        return Err(Failure::Failed("the demo with a shared ring failed".into()));
+    }
+    if !is_good(watch) || !is_a_live_ring(&watch.output) {
+        let why = "`zc-ring-stat` does not show the demo's ring";
+        return Err(Failure::Failed(why.into()));
+    }
+    Ok(())
+}
+
+/// Whether this is what `zc-ring-stat --json` says three times of a ring in which rows move.
+fn is_a_live_ring(output: &str) -> bool {
+    let heads: Vec<u64> = output
+        .lines()
+        .filter(|line| line.contains(r#""name":"readback""#))
+        .filter_map(|line| {
+            let (_, rest) = line.split_once(r#""head":"#)?;
+            rest.split(|c: char| !c.is_ascii_digit())
+                .next()?
+                .parse()
+                .ok()
+        })
+        .collect();
+    heads.len() == 3 && heads.is_sorted() && heads[0] < heads[2]
 }
 
 /// Input, whether strict, exit code, and what it must say.
@@ -150,7 +212,20 @@ fn evictions(output: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{ROWS, evictions};
+    use super::{ROWS, evictions, is_a_live_ring};
+
+    #[test]
+    fn a_ring_is_alive_while_its_head_moves() {
+        let line = |head: u64| format!(r#"{{"consumers":[{{"name":"readback"}}],"head":{head}}}"#);
+        let lines = |heads: [u64; 3]| heads.map(line).join("\n");
+        assert!(is_a_live_ring(&lines([0, 10, 20])));
+        assert!(!is_a_live_ring(&lines([10, 10, 10])));
+        assert!(!is_a_live_ring(&lines([10, 20, 5])));
+        assert!(!is_a_live_ring(
+            &lines([0, 10, 20]).replace("readback", "none")
+        ));
+        assert!(!is_a_live_ring("error: no such file"));
+    }
 
     fn accounted(last: &str) -> bool {
         super::accounted(last, ROWS)

@@ -12,23 +12,28 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use zc_core::sync::thread;
 use zc_ring::metrics::Histogram;
-use zc_ring::{OnLag, RingMetrics, SharedMonitor};
+use zc_ring::{OnLag, RingMetrics, SharedError, SharedMonitor};
 
 const USAGE: &str = "\
 Shows head, consumers and counters of a live shared ring.
 
-usage: zc-ring-stat [--once] [--count N] [--interval SECONDS] [--json] PATH
+usage: zc-ring-stat [--once] [--count N] [--interval SECONDS] [--wait SECONDS] [--json] PATH
 
   PATH                a ring; a name without a slash is one in /dev/shm
   --once              show it once (as --count 1)
   --count N           show it N times; without, until interrupted
   --interval SECONDS  time between two looks, 1 unless given
+  --wait SECONDS      wait so long for the file to appear, 0 unless given
   --json              one JSON object a line";
+
+/// Between two looks for a file that is not there yet.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 struct Args {
     path: std::path::PathBuf,
     count: Option<u64>,
     interval: Duration,
+    wait: Duration,
     json: bool,
 }
 
@@ -58,13 +63,14 @@ fn args() -> Result<Option<Args>, Box<dyn Error>> {
     use lexopt::prelude::{Long, Short, Value, ValueExt as _};
     let mut parser = lexopt::Parser::from_env();
     let (mut path, mut count, mut json) = (None, None, false);
-    let mut interval = 1.0;
+    let (mut interval, mut wait) = (1.0, 0.0);
     while let Some(arg) = parser.next()? {
         match arg {
             Long("help") | Short('h') => return Ok(None),
             Long("once") => count = Some(1),
             Long("count") => count = Some(parser.value()?.parse()?),
             Long("interval") => interval = parser.value()?.parse()?,
+            Long("wait") => wait = parser.value()?.parse()?,
             Long("json") => json = true,
             Value(value) if path.is_none() => path = Some(value.into()),
             other => return Err(other.unexpected().into()),
@@ -74,12 +80,13 @@ fn args() -> Result<Option<Args>, Box<dyn Error>> {
         path: path.ok_or("a PATH is missing; --help says more")?,
         count,
         interval: Duration::try_from_secs_f64(interval)?,
+        wait: Duration::try_from_secs_f64(wait)?,
         json,
     }))
 }
 
 fn watch(args: &Args) -> Result<(), Box<dyn Error>> {
-    let monitor = SharedMonitor::open(&args.path)?;
+    let monitor = open(args)?;
     let mut out = io::stdout().lock();
     let refreshes = out.is_terminal() && !args.json && args.count != Some(1);
     let mut last: Option<(Instant, u64)> = None;
@@ -106,6 +113,21 @@ fn watch(args: &Args) -> Result<(), Box<dyn Error>> {
             return Ok(());
         }
         thread::sleep(args.interval);
+    }
+}
+
+/// Opens the ring, if need be once it is there. A ring's file is complete when it appears.
+fn open(args: &Args) -> Result<SharedMonitor, SharedError> {
+    let begin = Instant::now();
+    loop {
+        match SharedMonitor::open(&args.path) {
+            Err(SharedError::Io { source, .. })
+                if source.kind() == io::ErrorKind::NotFound && begin.elapsed() < args.wait =>
+            {
+                thread::sleep(LOOK_AGAIN);
+            }
+            other => return other,
+        }
     }
 }
 

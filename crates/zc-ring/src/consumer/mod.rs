@@ -6,6 +6,7 @@ mod copies;
 mod group;
 mod options;
 mod poll;
+mod prefetch;
 mod reader;
 mod stream;
 
@@ -23,6 +24,7 @@ pub(crate) use copies::Copies;
 pub use group::{ConsumerGroup, Partition};
 pub use options::{ConsumerId, ConsumerOptions, OnLag, Start};
 pub use poll::{Event, Poll};
+pub use prefetch::Prefetch;
 pub(crate) use reader::{ReadState, Reader, deadline};
 
 use crate::sequencer::lease;
@@ -69,6 +71,8 @@ pub struct Consumer<T> {
 enum Kind<T> {
     /// In place.
     Plain,
+    /// In place, with rows asked for ahead of time. Apart from the plain kind, which pays nothing for it.
+    Ahead(Prefetch),
     /// Under policies that do not hold the producer back.
     Copies(Copies<T>),
     /// In place, and others read the rest.
@@ -116,6 +120,7 @@ impl<T> Consumer<T> {
     fn look(&mut self, limit: usize) -> Poll<Batch<'_, T>> {
         match self.kind {
             Kind::Plain => {}
+            Kind::Ahead(prefetch) => return self.poll_ahead(limit, prefetch),
             Kind::Copies(_) => return self.poll_copies(limit),
             Kind::Member(_) => return self.poll_member(limit),
         }
@@ -178,6 +183,39 @@ impl<T> Consumer<T> {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.reader.state.place.name
+    }
+
+    /// Which rows it asks the processor for at each poll, from now on; gives back what is in force. That is
+    /// [`Prefetch::Off`] for members of a group, and for consumers that read copies: these are made
+    /// in order, which the processor foresees.
+    ///
+    /// ```
+    /// use zc_ring::{ConsumerOptions, Prefetch, Ring};
+    ///
+    /// let ring = Ring::<[u64; 32]>::builder(1024).build()?;
+    /// let mut consumer = ring.consumer(ConsumerOptions::default())?;
+    /// assert_eq!(consumer.prefetch(), Prefetch::Off);
+    /// // It looks at every 8th row only.
+    /// assert_eq!(consumer.set_prefetch(Prefetch::Stride(8)), Prefetch::Stride(8));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn set_prefetch(&mut self, prefetch: Prefetch) -> Prefetch {
+        if let Kind::Plain | Kind::Ahead(_) = self.kind {
+            self.kind = match prefetch {
+                Prefetch::Off => Kind::Plain,
+                _ => Kind::Ahead(prefetch),
+            };
+        }
+        self.prefetch()
+    }
+
+    /// What [`set_prefetch`](Self::set_prefetch) has put in force.
+    #[must_use]
+    pub fn prefetch(&self) -> Prefetch {
+        match self.kind {
+            Kind::Ahead(prefetch) => prefetch,
+            _ => Prefetch::Off,
+        }
     }
 
     /// The thread with this number polls from now on, or a task ([`lease::NOBODY`]).
@@ -245,6 +283,22 @@ impl<T> Consumer<T> {
         bump(&self.reader.state.place.stats.waits, 1);
         let mut waiter = pin!(sequencer.data.waiter());
         poll_fn(|cx| waiter.as_mut().poll_until(cx, || self.is_ready())).await;
+    }
+
+    fn poll_ahead(&mut self, limit: usize, prefetch: Prefetch) -> Poll<Batch<'_, T>> {
+        let Reader {
+            sequencer, state, ..
+        } = &mut self.reader;
+        state.look(sequencer, limit).map(|rows| {
+            let more = state.readable() - rows;
+            prefetch.apply(&self.slots, state.next(), rows, more);
+            state.take(sequencer, rows);
+            // SAFETY: the rows are published, and the cursor stays before them while they are in
+            // hand (R1).
+            let parts = unsafe { self.slots.read(state.next(), rows) };
+            // SAFETY: as above; the batch borrows the consumer.
+            unsafe { Batch::new(parts.map(NonNull::from), state, sequencer) }
+        })
     }
 
     #[inline(never)]

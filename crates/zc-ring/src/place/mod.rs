@@ -8,13 +8,14 @@ mod memory;
 mod numa;
 mod pin;
 
-pub use memory::lock_memory;
+pub use memory::{lock_memory, region_on_node};
 pub use numa::numa_node_of;
 pub use pin::{pin_current_thread, set_realtime_priority};
 
 use std::io;
 
 use thiserror::Error;
+use zc_core::error::RegionError;
 
 /// The system refused to place a thread or memory.
 #[derive(Debug, Error)]
@@ -60,4 +61,15 @@ pub enum PlaceError {
         /// What the system said.
         source: io::Error,
     },
+    /// There is no such node, its memory is not for this process, or the system has no nodes.
+    #[error("cannot place memory on node {node}: {source}")]
+    Place {
+        /// The node, counted from 0.
+        node: usize,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// There is no memory for the region.
+    #[error(transparent)]
+    Region(#[from] RegionError),
 }

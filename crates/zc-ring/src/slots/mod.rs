@@ -26,6 +26,7 @@
 //! let dangling: &'static str = consumer.poll(1).rows().unwrap()[0];
 //! ```
 
+mod prefetch;
 pub(crate) mod words;
 
 use std::fmt;
@@ -138,7 +139,10 @@ impl<T> Slots<T> {
         reason = "exclusive by the licence, not by a borrow"
     )]
     pub(crate) unsafe fn write(&self, first: u64, rows: usize) -> [&mut [T]; 2] {
-        (0..rows).for_each(|row| self.shadow.write((first as usize + row) & self.mask));
+        (0..rows).for_each(|row| {
+            self.shadow
+                .write((first as usize).wrapping_add(row) & self.mask)
+        });
         self.stretches(first, rows)
             // SAFETY: I1, and I2 by the caller's promise; the two stretches do not overlap.
             .map(|(at, len)| unsafe { std::slice::from_raw_parts_mut(at.as_ptr(), len) })
@@ -167,7 +171,10 @@ impl<T> Slots<T> {
     /// long as the slices are used (I3).
     #[inline]
     pub(crate) unsafe fn read(&self, first: u64, rows: usize) -> [&[T]; 2] {
-        (0..rows).for_each(|row| self.shadow.read((first as usize + row) & self.mask));
+        (0..rows).for_each(|row| {
+            self.shadow
+                .read((first as usize).wrapping_add(row) & self.mask)
+        });
         self.stretches(first, rows)
             // SAFETY: I1, and I3 by the caller's promise.
             .map(|(at, len)| unsafe { std::slice::from_raw_parts(at.as_ptr(), len) })

@@ -87,13 +87,13 @@ fn a_consumer_that_is_counted_is_seen() {
         assert!(push(&mut producer, n) && push(&mut producer, n));
         let joiner = thread::spawn(move || {
             let from = options(Start::Oldest, OnLag::Block);
-            let mut consumer = ring.consumer(from).unwrap();
-            let first = consumer.sequence();
-            (first + read(&mut consumer, n), consumer)
+            let consumer = ring.consumer(from).unwrap();
+            (consumer, ring)
         });
         let pushed = [(); 2].map(|()| u64::from(push(&mut producer, n)));
-        let (seen, mut consumer) = joiner.join().unwrap();
-        let seen = seen + read(&mut consumer, n);
+        let (mut consumer, _ring) = joiner.join().unwrap();
+        let first = consumer.sequence();
+        let seen = first + read(&mut consumer, n);
         assert_eq!(seen, 2 + pushed[0] + pushed[1]);
     });
 }
@@ -108,10 +108,11 @@ fn a_place_that_gates_has_its_own_cursor() {
         let mut producer = ring.producer().unwrap();
         drop(ring.consumer(ConsumerOptions::default()).unwrap());
         assert!(push(&mut producer, n) && push(&mut producer, n));
-        let joiner = thread::spawn(move || ring.consumer(ConsumerOptions::default()).unwrap());
+        let joiner =
+            thread::spawn(move || (ring.consumer(ConsumerOptions::default()).unwrap(), ring));
         let pushed = producer.try_push(|row| row.set(n, 12));
         assert!(matches!(pushed, Ok(2) | Err(PushError::Full)), "{pushed:?}");
-        let mut consumer = joiner.join().unwrap();
+        let (mut consumer, _ring) = joiner.join().unwrap();
         let first = consumer.sequence();
         let seen = read(&mut consumer, n);
         assert_eq!(first + seen, producer.sequence());

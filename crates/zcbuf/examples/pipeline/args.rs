@@ -20,6 +20,8 @@ usage: cargo xtask demo [OPTIONS]
   --json FILE        write everything that was measured
   --html FILE        write the report with its plots there (default: a file in the temporary
                      folder, whose path is printed)
+  --shared PATH      the same rows in a ring that other processes can open, as long as it runs; see
+                     `zc-ring-stat` (a name without a slash is a file in memory; Linux)
   --tui              show rates and every stage's lag on the terminal instead of bars
   --cache-bytes N    let the cache keep so many bytes (default: 268435456, at least 8388608); the
                      oldest groups make room
@@ -59,6 +61,7 @@ pub struct Args {
     pub json: Option<PathBuf>,
     pub html: Option<PathBuf>,
     pub cache_bytes: u64,
+    pub shared: Option<PathBuf>,
     pub tui: bool,
 }
 
@@ -75,6 +78,7 @@ pub fn parse() -> Result<Option<Args>, lexopt::Error> {
         json: None,
         html: None,
         cache_bytes: 256 << 20,
+        shared: None,
         tui: false,
     };
     let mut parser = lexopt::Parser::from_env();
@@ -100,6 +104,8 @@ pub fn parse() -> Result<Option<Args>, lexopt::Error> {
                     return Err(format!("--cache-bytes: at least {LEAST_CACHE}").into());
                 }
             }
+            #[cfg(target_os = "linux")]
+            Long("shared") => args.shared = Some(parser.value()?.into()),
             Long("tui") => args.tui = true,
             Long("help") | Short('h') => return Ok(None),
             _ => return Err(arg.unexpected()),

@@ -3,7 +3,8 @@
 //! ```text
 //!  source ─▶ RowRing ─┬─▶ bars ──channel──▶ summary
 //!                     ├─▶ archiver ─block─▶ agent ─group─▶ disk cache ─▶ HTTP server
-//!                     └─▶ monitor (lossy)                                    │
+//!                     ├─▶ monitor (lossy)                                    │
+//!                     └─▶ mirror ─▶ the ring in a file, if asked for         │
 //!                              verifier ◀──────── range requests ────────────┘
 //! ```
 //!
@@ -17,6 +18,8 @@ mod dashboard;
 mod failure;
 mod feed;
 mod http;
+#[cfg(target_os = "linux")]
+mod mirror;
 mod monitor;
 mod page;
 mod progress;
@@ -43,6 +46,8 @@ use zcbuf::ring::{ConsumerOptions, OnLag, RowRing};
 use args::Args;
 use failure::Failure;
 use feed::{Feed, Fingerprint};
+#[cfg(target_os = "linux")]
+use mirror::Mirror;
 use page::Timeline;
 use progress::Progress;
 use report::Report;
@@ -198,6 +203,11 @@ async fn flow(
     let for_bars = consumer("bars", OnLag::Block)?;
     let for_archive = consumer("archiver", OnLag::Block)?;
     let for_monitor = consumer("monitor", OnLag::Lossy)?;
+    #[cfg(target_os = "linux")]
+    let mirror = match args.shared.as_deref() {
+        Some(path) => Some((Mirror::create(path)?, consumer("mirror", OnLag::Block)?)),
+        None => None,
+    };
     let producer = ring.producer().map_err(Failure::because("the producer"))?;
 
     let (agent, groups, failures) = Manager::builder()
@@ -244,6 +254,10 @@ async fn flow(
     let submit = agent.clone();
     let archiving =
         spawn_blocking(move || shared.stage(|| archive::archive(for_archive, &submit, shared)));
+    #[cfg(target_os = "linux")]
+    let mirroring = mirror.map(|(mirror, rows)| {
+        spawn_blocking(move || shared.stage(|| mirror.run(rows, &columns, shared)))
+    });
     let watching = spawn_blocking(move || monitor::watch(for_monitor, shared));
     let into_cache = cache.clone();
     let storing = tokio::spawn(async move {
@@ -304,6 +318,11 @@ async fn flow(
         .await
         .map_err(Failure::because("collecting bars"))?;
     watching.await.map_err(Failure::because("the monitor"))?;
+    #[cfg(target_os = "linux")]
+    let mirrored = match mirroring {
+        Some(mirroring) => joined_task(mirroring.await),
+        None => Ok(()),
+    };
     drawing.abort();
     timeline.sample(shared);
     progress.finish(shared);
@@ -322,6 +341,8 @@ async fn flow(
     stored?;
     failed?;
     archived?;
+    #[cfg(target_os = "linux")]
+    mirrored?;
     let ring_latency = ring_latency?;
     fed?;
     finalized.map_err(Failure::because("finalizing the agent"))?;
