@@ -3,16 +3,16 @@
 //! a `Ring` (the limit: what the types cost), and narrow rows of the same quotes with delta columns.
 //!
 //! Ratios to the struct are what counts: both pay for making the quotes and for the hand-over. What was tried (quick runs
-//! on a busy two-core guest, ns a row at batch 1 / 256; the struct 9–11 / 2.4–4.4):
+//! on a busy two-core guest, ns a row at batch 1 / 256):
 //!
 //! * At first 51 / 55: the schema was resolved and a column's whole description copied for every value, out of line. A handle
-//!   that carries the column's place and is checked by one comparison: 28 / 24.
-//! * Reading by six column cursors whose state lay in memory, because what comes behind a run was found through `&mut self`:
-//!   by value now. Read row by row instead, the whole row is found once; wide rows are read so here.
-//! * The mask of what was set as a `u128`: two thirds of the pushing function's samples stood at the one 16-byte load of it,
-//!   which waited for two 8-byte stores. As two words that are never looked at together: 26 / 17.
-//! * Cursors that cut a slice at every step in place of counting an index: no gain for wide rows, narrow ones were slower in one
-//!   run and quicker in the next (62 and 44 at batch 256, 60 at first): not told apart from noise.
+//!   that carries the column's place and is checked by one comparison, and columns read in even runs: 28 / 24.
+//! * Then three things at once, which were not measured apart: wide rows are read row by row, so that a row is found once
+//!   (six cursors kept their state in memory); the mask of what was set is two words instead of a `u128` (two thirds of the
+//!   pushing function's samples stood at its one 16-byte load behind two 8-byte stores); and the expected sum is made outside of
+//!   the time, for the struct as well. Since then 26 / 17, where the struct takes 8.7 / 2.4.
+//! * Cursors that cut a slice at every step in place of counting an index: no gain for wide rows; narrow ones took 63 instead of
+//!   49 at batch 256 in one run.
 //! * `#[inline]` on the schema's accessors alone: nothing beyond the noise.
 //!
 //! Left, by profile: setting is not inlined where a closure sets six columns, so a row in the making lives in memory; a delta

@@ -24,9 +24,9 @@
 //!   A waiter took the lock of its line three times: to enter, by its notifier, to leave. The last of
 //!   these is a load now, and a notifier of one sets up no buffer for many. Quick runs in turn with the
 //!   former, u64: 627, 613, 628 ns before, 518, 623, 397 after in one, 205, 188, 182 in the other. What
-//!   remains swings by a factor of three from run to run, for both: 170 to 200 ns while the tasks share
-//!   one worker, 500 to 650 while the runtime moves them between two, which it does when one task after
-//!   the other is woken by the one before. An item takes two turns of a task, and kanal's two thirds of one.
+//!   remains swings by a factor of three from run to run, for both, 170 to 650 ns; no profile says why yet
+//!   (the guess is whether the runtime keeps both tasks on one worker). An item takes two turns of a task,
+//!   and kanal's two thirds of one.
 //!   Also tried: a task that has to wait wakes itself and looks again, up to four times before it enters
 //!   the line, if that has been of use lately, in place of the pauses (166 and 192, 249 and 247, 232 and
 //!   212 ns in two runs; with pauses only 261 and 247, 232 and 213, 171 and 188) and after them (187 and

@@ -40,8 +40,8 @@ use zc_core::{Frozen, ledger};
 
 use crate::block::{Block, BlockError, Encoding};
 use crate::rows::{
-    ColumnData, ColumnDef, ColumnHandle, ColumnType, RowBatch, RowError, RowMut, RowProducer,
-    Scalar,
+    ColumnData, ColumnDef, ColumnHandle, ColumnType, PushError, RowBatch, RowError, RowMut,
+    RowProducer, Scalar,
 };
 
 /// A record batch could not be made, or not be pushed.
@@ -93,6 +93,15 @@ pub enum RecordBatchError {
         column: String,
         /// How many.
         nulls: usize,
+    },
+    /// The batch fits, but one of its rows could not be published: the ring's schema was changed
+    /// meanwhile, say. The rows before it were.
+    #[error("{pushed} rows were published, and then one could not be: {cause}")]
+    Stopped {
+        /// Rows that were published: the first ones of the batch.
+        pushed: usize,
+        /// Why the next one was not.
+        cause: PushError<RowError>,
     },
 }
 
@@ -269,6 +278,8 @@ impl RowProducer {
     /// # Errors
     /// [`RecordBatchError::MissingColumn`], [`RecordBatchError::WrongType`],
     /// [`RecordBatchError::Nulls`], [`RecordBatchError::NotSupported`]; no row has been published then.
+    /// [`RecordBatchError::Stopped`] if the ring was changed meanwhile; it says how many rows were
+    /// published, and the rest can be pushed once the batch fits again.
     pub fn push_record_batch(&mut self, batch: &RecordBatch) -> Result<(), RecordBatchError> {
         let schema = self.schema().clone();
         let mut setters = Vec::with_capacity(schema.columns().len());
@@ -296,8 +307,8 @@ impl RowProducer {
             setters.push(setter.ok_or_else(|| not_supported(column))?);
         }
         for row in 0..batch.num_rows() {
-            let pushed = self.push(|to| setters.iter().try_for_each(|set| set(to, row)));
-            debug_assert!(pushed.is_ok(), "types and lengths have been checked");
+            self.push(|to| setters.iter().try_for_each(|set| set(to, row)))
+                .map_err(|cause| RecordBatchError::Stopped { pushed: row, cause })?;
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use arrow_array::{
 };
 use std::sync::Arc;
 use zc_ring::arrow::{PinBudget, RecordBatchError};
-use zc_ring::{Block, ConsumerOptions, Encoding, RowConsumer, RowRing, Schema};
+use zc_ring::{Block, ConsumerOptions, Encoding, Poll, PushError, RowConsumer, RowRing, Schema};
 
 const ROWS: usize = 200;
 
@@ -193,4 +193,37 @@ fn what_does_not_fit_is_refused_and_no_row_is_published() {
     let other = of("ts", Arc::new(Int64Array::from(vec![Some(1), None])));
     let nulls = refused(&mut producer, other);
     assert!(matches!(nulls, RecordBatchError::Nulls { nulls: 1, .. }));
+}
+
+#[test]
+fn a_schema_that_changes_in_the_middle_says_how_many_rows_were_published() {
+    let one = |name: &str| Schema::builder().i64(name).build().unwrap();
+    let ring = RowRing::builder(one("a"), 4).build().unwrap();
+    let mut producer = ring.producer().unwrap();
+    let mut consumer = ring.consumer(ConsumerOptions::default()).unwrap();
+    let values: Arc<dyn Array> = Arc::new(Int64Array::from((0..1000).collect::<Vec<_>>()));
+    let batch = RecordBatch::try_from_iter([("a", values)]).unwrap();
+    // Far more rows than there is room for: it has not published them all when the schema changes.
+    let pushing = std::thread::spawn(move || producer.push_record_batch(&batch));
+    let mut seen = 0;
+    let mut is_changed = false;
+    loop {
+        match consumer.recv_blocking() {
+            Poll::Rows(rows) => seen += rows.len(),
+            Poll::Event(_) | Poll::Closed => break,
+            other => panic!("{other:?}"),
+        }
+        if !is_changed {
+            ring.change_schema(one("b")).unwrap();
+            is_changed = true;
+        }
+        if pushing.is_finished() && ring.metrics().head == seen as u64 {
+            break;
+        }
+    }
+    let stopped = pushing.join().unwrap().unwrap_err();
+    let RecordBatchError::Stopped { pushed, cause } = &stopped else {
+        panic!("{stopped}")
+    };
+    assert_eq!((*pushed, cause), (seen, &PushError::StaleSchema));
 }
