@@ -93,7 +93,7 @@ impl ManagerBuilder {
     }
 
     /// Seals a group this long after its first byte was reserved, however small it is; never
-    /// unless set. Timers count in milliseconds: it may be half of one early or late. Needs a tokio
+    /// unless set. Timers count in milliseconds: it may be one of them early or late. Needs a tokio
     /// runtime with time. The receivers mind the clock while they wait.
     pub const fn linger(mut self, linger: Duration) -> Self {
         self.linger = Some(linger);

@@ -23,7 +23,8 @@ async fn linger_seals_what_waits() {
     fill_and_commit(handle.reserve_writer(size(1)).await.unwrap());
     let (group, _groups) = within(waiting).await.unwrap();
     assert_eq!(group.len(), 1);
-    assert!(begin.elapsed() >= Duration::from_millis(30));
+    // The alarm is set for one tick of the timer earlier, so that it rings on time (see `linger`).
+    assert!(begin.elapsed() >= Duration::from_millis(29));
 }
 
 #[tokio::test]
