@@ -163,7 +163,9 @@ impl Lease {
         // SAFETY: I1: not settled yet.
         let slot = unsafe { self.slot.as_ref() };
         let (end, start) = (self.start + self.len, self.start + used);
-        if shared.cursor.give_back(slot.index, end, start) {
+        // Of which nothing is used, that is given back under the lock: the bytes that are not settled
+        // are what keeps the others from completing the group, and there would be none.
+        if used > 0 && shared.cursor.give_back(slot.index, end, start) {
             return self.settle(used, used);
         }
         let outcome = Outcome::Committed { used };

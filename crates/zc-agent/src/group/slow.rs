@@ -46,7 +46,7 @@ impl Shared {
     }
 
     /// Settles a reservation that needs the lock whether or not the group is slow: a failed one,
-    /// or a partly used one that could not give its tail back.
+    /// a partly used one that could not give its tail back, or one of which nothing was used.
     pub(crate) fn settle_locked(
         self: &Arc<Self>,
         slot: usize,
@@ -58,6 +58,11 @@ impl Shared {
         self.with_core(|core, after| {
             if let Some(reason) = self.revoked(core, slot, index, after) {
                 return Err(reason);
+            }
+            let is_unused = matches!(outcome, Outcome::Committed { used: 0 });
+            if is_unused && self.cursor.give_back(slot, start + len, start) {
+                // Nothing is left to be settled. (Groups are sealed under the lock, so this one is open.)
+                return Ok(());
             }
             match outcome {
                 Outcome::Committed { used } if !core.sides[slot].slow.on => {
