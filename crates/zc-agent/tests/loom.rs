@@ -440,3 +440,22 @@ fn a_late_agent_keeps_its_slot() {
         late.join().unwrap();
     });
 }
+
+/// A reservation of which nothing was used leaves its group while another completes it: what has no
+/// bytes keeps nobody from anything, so it must not look back.
+#[test]
+fn an_unused_reservation_leaves_in_time() {
+    model(|| {
+        let (handle, mut groups, _failures) = spawn(4, 12);
+        let a = handle.try_reserve_writer(size(1)).unwrap();
+        let unused = handle.try_reserve_writer(size(1)).unwrap();
+        let other = handle.clone();
+        let leaving = thread::spawn(move || unused.commit_partial(0).unwrap());
+        write(a, 1);
+        other.flush();
+        leaving.join().unwrap();
+        handle.flush();
+        let group = groups.try_recv().unwrap().item().unwrap();
+        assert_eq!(&group.chunks()[0][..], [1]);
+    });
+}

@@ -18,6 +18,7 @@ use std::ptr::NonNull;
 
 use bytes::Bytes;
 use std::sync::Arc;
+use zc_core::sync::seeded;
 use zc_core::{Frozen, ledger};
 
 use super::cursor::MAX_COUNT;
@@ -165,7 +166,8 @@ impl Lease {
         let (end, start) = (self.start + self.len, self.start + used);
         // Of which nothing is used, that is given back under the lock: the bytes that are not settled
         // are what keeps the others from completing the group, and there would be none.
-        if used > 0 && shared.cursor.give_back(slot.index, end, start) {
+        let keeps_some = used > 0 || seeded("agent.unused_is_locked");
+        if keeps_some && shared.cursor.give_back(slot.index, end, start) {
             return self.settle(used, used);
         }
         let outcome = Outcome::Committed { used };
