@@ -154,7 +154,7 @@ impl<'a> RowMut<'a> {
     /// Makes null what may be and has not been set; the first column that has not been set and
     /// must be.
     #[inline]
-    pub(crate) fn complete(&self) -> Result<(), usize> {
+    fn complete(&self) -> Result<(), usize> {
         let schema = &self.store.schema;
         let required = schema.required();
         for (from, required, set) in [

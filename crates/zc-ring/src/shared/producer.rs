@@ -144,7 +144,7 @@ impl SharedProducer {
     ) -> Result<u64, PushError<E>> {
         let sequence = self.writer.next();
         self.writer.begin(1);
-        self.set(sequence, set)?;
+        RowMut::fill(&self.writer.attachment.store, sequence, sequence, set)?;
         self.writer.publish(1);
         Ok(sequence)
     }
@@ -162,23 +162,12 @@ impl SharedProducer {
         }
         self.writer.begin(rows as u64);
         for index in 0..rows {
-            self.set(first.wrapping_add(index as u64), |row| set(index, row))?;
+            let sequence = first.wrapping_add(index as u64);
+            let store = &self.writer.attachment.store;
+            RowMut::fill(store, sequence, sequence, |row| set(index, row))?;
         }
         self.writer.publish(rows as u64);
         Ok(first)
-    }
-
-    /// Sets a row that has begun.
-    #[inline]
-    fn set<E>(
-        &self,
-        sequence: u64,
-        set: impl FnOnce(&mut RowMut<'_>) -> Result<(), E>,
-    ) -> Result<(), PushError<E>> {
-        let mut row = RowMut::new(&self.writer.attachment.store, sequence, sequence);
-        set(&mut row).map_err(PushError::Rejected)?;
-        row.complete()
-            .map_err(|column| PushError::Incomplete { column })
     }
 }
 
