@@ -21,12 +21,15 @@ const BATCH_ROWS: usize = 1024;
 
 /// A ring in a file, and both ends of it. The file goes with it.
 pub struct Mirror {
-    path: PathBuf,
     producer: SharedProducer,
     readback: SharedConsumer,
     columns: Columns,
     _ring: SharedRing,
+    _file: RingFile,
 }
+
+/// Goes with its handle, also where the ring in it is of no use.
+struct RingFile(PathBuf);
 
 impl Mirror {
     /// Creates the file.
@@ -36,6 +39,7 @@ impl Mirror {
         let columns = Columns::of(&schema).map_err(Failure::because("the schema"))?;
         let ring =
             RowRing::create_shared(path, schema, RING_ROWS).map_err(|error| unusable(&error))?;
+        let file = RingFile(full(path));
         let producer = ring.producer();
         let options = ConsumerOptions {
             name: "readback",
@@ -43,11 +47,11 @@ impl Mirror {
         };
         let readback = ring.consumer(options);
         Ok(Self {
-            path: full(path),
             producer: producer.map_err(|error| unusable(&error))?,
             readback: readback.map_err(|error| unusable(&error))?,
             columns,
             _ring: ring,
+            _file: file,
         })
     }
 
@@ -116,10 +120,10 @@ impl Mirror {
     }
 }
 
-impl Drop for Mirror {
+impl Drop for RingFile {
     fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_file(&self.path) {
-            eprintln!("demo: {} stays: {error}", self.path.display());
+        if let Err(error) = std::fs::remove_file(&self.0) {
+            eprintln!("demo: {} stays: {error}", self.0.display());
         }
     }
 }
