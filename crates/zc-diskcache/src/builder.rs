@@ -341,6 +341,7 @@ fn empty_writer(layout: &Layout, policy: Policy, session: u64) -> Writer {
 impl Shared {
     /// Puts what was found in the file into the index, oldest first.
     fn take_in(&self, recovered: Recovered, verified: bool) -> Result<(), CacheError> {
+        waiting: 0,
         let mut writer = self.writer.lock();
         let now = ttl::precise_ms();
         for stale in recovered.stale {

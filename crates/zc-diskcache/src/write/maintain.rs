@@ -1,7 +1,6 @@
 //! Changes other than stores: remove, touch, clear, flush, close.
 
 use bytes::Bytes;
-use std::time::Duration;
 use zc_core::sync::atomic::Ordering;
 
 use super::writer::{Leave, Writer};
@@ -95,7 +94,7 @@ impl Shared {
         let mut writer = self.writer.lock();
         while writer.busy > 0 {
             // Stores that were under way finish or fail on their own.
-            writer = self.room.wait_timeout(writer, Duration::from_millis(50)).0;
+            writer = self.wait_for_room(writer);
         }
         drop(writer);
         trace::closed(self.file.path());

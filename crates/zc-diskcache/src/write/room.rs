@@ -59,9 +59,29 @@ impl Shared {
             if writer.busy == 0 || Instant::now() >= patience {
                 return Err(CacheErrorKind::Pinned.into());
             }
-            let (guard, _) = self.room.wait_timeout(writer, Duration::from_millis(50));
-            writer = guard;
+            writer = self.wait_for_room(writer);
             self.check_open()?;
+        }
+    }
+
+    /// Waits until a store that holds an extent is through, or some milliseconds are over.
+    pub(super) fn wait_for_room<'a>(
+        &self,
+        mut writer: MutexGuard<'a, Writer>,
+    ) -> MutexGuard<'a, Writer> {
+        writer.waiting += 1;
+        let (mut writer, _) = self.room.wait_timeout(writer, Duration::from_millis(50));
+        writer.waiting -= 1;
+        writer
+    }
+
+    /// Gives the lock up after a store is through, and wakes who waits for that.
+    pub(super) fn release(&self, writer: MutexGuard<'_, Writer>) {
+        // Waking nobody would be a system call all the same.
+        let is_awaited = writer.waiting > 0;
+        drop(writer);
+        if is_awaited {
+            self.room.notify_all();
         }
     }
 }

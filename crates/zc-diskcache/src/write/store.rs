@@ -163,8 +163,7 @@ impl Reservation {
             } else {
                 writer.abandon(shared, &place, meta);
             }
-            drop(writer);
-            shared.room.notify_all();
+            shared.release(writer);
             return Err(error);
         }
         let slot = shared.slots.get_or_allocate(place.slot);
@@ -196,8 +195,7 @@ impl Reservation {
             let budget = shared.options.pinned_budget;
             shared.zero_copy.adapt(writer.dead_blocks, budget);
         }
-        drop(writer);
-        shared.room.notify_all();
+        shared.release(writer);
         shared.count(Count::Stores, 1);
         shared.count(Count::StoredBytes, len);
         if synced {
@@ -211,7 +209,7 @@ impl Reservation {
     pub(crate) fn hold(mut self) -> Self {
         self.shared.writer.lock().busy -= 1;
         self.held = true;
-        self.shared.room.notify_all();
+        self.shared.release(writer);
         self
     }
 
@@ -248,8 +246,7 @@ impl Drop for Reservation {
                 writer.busy += 1;
             }
             writer.give_back(&place);
-            drop(writer);
-            self.shared.room.notify_all();
+            self.shared.release(writer);
         }
     }
 }

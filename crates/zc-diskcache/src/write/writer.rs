@@ -55,6 +55,8 @@ pub(crate) struct Writer {
     /// Stores that hold an extent and are not through.
     pub(crate) busy: usize,
 }
+    /// Threads that wait for those, at `Shared::room`.
+    pub(crate) waiting: usize,
 
 /// Why an object leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
