@@ -144,6 +144,8 @@ mod shared;
 #[cfg(not(any(zc_loom, zc_shuttle)))]
 mod stats;
 #[cfg(not(any(zc_loom, zc_shuttle)))]
+mod thread_number;
+#[cfg(not(any(zc_loom, zc_shuttle)))]
 mod trace;
 #[cfg(not(any(zc_loom, zc_shuttle)))]
 mod ttl;

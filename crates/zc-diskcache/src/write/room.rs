@@ -123,11 +123,12 @@ impl Writer {
             let Some(victim) = self.policy.candidate(&shared.slots) else {
                 break;
             };
-            let Some(slot) = shared.slots.get(victim) else {
+            let slots = &shared.slots;
+            let (Some(slot), Some(pins)) = (slots.get(victim), slots.pins(victim)) else {
                 break;
             };
             let (start, has) = self.meta(slot, |meta| (meta.start, meta.blocks));
-            let window = if slot.pin.pins() > 0 {
+            let window = if pins.count() > 0 {
                 pinned = pinned.or(Some((victim, has)));
                 None
             } else if slot_is_missing {
@@ -184,8 +185,8 @@ fn may_go(shared: &Shared, holder: Holder) -> bool {
     match holder {
         Holder::Slot(index) => shared
             .slots
-            .get(index)
-            .is_some_and(|slot| slot.pin.is_live() && slot.pin.pins() == 0),
+            .pins(index)
+            .is_some_and(|pins| pins.is_live() && pins.count() == 0),
         Holder::Busy | Holder::Lent => false,
     }
 }
