@@ -319,10 +319,11 @@ impl CacheBuilder {
     }
 }
 
-/// As many lanes for pins as threads run at once, within reason: each costs 8 bytes an object.
+/// Twice as many lanes for pins as threads run at once, so that two of them seldom share one; within
+/// reason, for each lane costs 8 bytes an object.
 fn lanes() -> usize {
     const MOST: usize = 8;
-    std::thread::available_parallelism().map_or(1, |threads| threads.get().min(MOST))
+    std::thread::available_parallelism().map_or(1, |threads| (2 * threads.get()).min(MOST))
 }
 
 fn empty_writer(layout: &Layout, policy: Policy, session: u64) -> Writer {

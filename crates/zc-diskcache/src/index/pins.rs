@@ -21,21 +21,38 @@
 use zc_core::sync::seeded;
 
 use super::pin::PinWord;
+use super::slot::CHUNK;
 
 /// See the [module documentation](self).
 #[derive(Clone, Copy, Debug)]
 pub struct Pins<'a> {
-    /// The words of a chunk of slots, lane by lane; `stride` to a lane.
-    words: &'a [PinWord],
-    stride: usize,
-    /// The slot, in 0 .. `stride`.
+    lanes: &'a [Lane],
+    /// The slot in its chunk, in 0 .. [`CHUNK`].
     at: usize,
 }
 
+/// The words of one lane for a chunk of slots, on lines of their own.
+#[derive(Debug)]
+#[repr(align(128))]
+pub(super) struct Lane([PinWord; CHUNK]);
+
+impl Lane {
+    /// So many lanes for a chunk of free slots.
+    pub(super) fn many(lanes: usize) -> Box<[Self]> {
+        let lane = || Self(std::array::from_fn(|_| PinWord::new()));
+        (0..lanes).map(|_| lane()).collect()
+    }
+
+    pub(super) fn words(&self) -> impl Iterator<Item = &PinWord> {
+        self.0.iter()
+    }
+}
+
 impl<'a> Pins<'a> {
-    pub(super) fn new(words: &'a [PinWord], stride: usize, at: usize) -> Self {
-        debug_assert!(at < stride && words.len().is_multiple_of(stride));
-        Self { words, stride, at }
+    #[inline]
+    pub(super) fn new(lanes: &'a [Lane], at: usize) -> Self {
+        debug_assert!(at < CHUNK);
+        Self { lanes, at }
     }
 
     /// Free → live. Writer only, after the slot was filled in and before the table names it.
@@ -54,7 +71,7 @@ impl<'a> Pins<'a> {
     pub fn try_reclaim(self) -> bool {
         let lanes = match seeded("cache.reclaim_one_lane") {
             true => 1,
-            false => self.words.len() / self.stride,
+            false => self.lanes.len(),
         };
         let mut words = self.words().take(lanes);
         words.all(|word| word.is_free() || word.try_reclaim())
@@ -75,10 +92,10 @@ impl<'a> Pins<'a> {
     /// The word of `lane`.
     #[inline]
     pub(super) fn word(self, lane: usize) -> &'a PinWord {
-        &self.words[lane * self.stride + self.at]
+        &self.lanes[lane].0[self.at]
     }
 
     fn words(self) -> impl Iterator<Item = &'a PinWord> {
-        self.words.iter().skip(self.at).step_by(self.stride)
+        self.lanes.iter().map(move |lane| &lane.0[self.at])
     }
 }

@@ -18,7 +18,7 @@ use zc_core::sync::cell::UnsafeCell;
 
 use super::key::Key;
 use super::pin::PinWord;
-use super::pins::Pins;
+use super::pins::{Lane, Pins};
 use crate::prefetch::prefetch;
 
 #[cfg(not(zc_loom))]
@@ -26,7 +26,8 @@ const CHUNK_BITS: u32 = 10;
 /// A model pays for every atomic.
 #[cfg(zc_loom)]
 const CHUNK_BITS: u32 = 1;
-const CHUNK: usize = 1 << CHUNK_BITS;
+/// Slots that are allocated together.
+pub(super) const CHUNK: usize = 1 << CHUNK_BITS;
 
 /// The bytes of the object were compared with their checksum in this session.
 pub const VERIFIED: u8 = 1;
@@ -189,8 +190,7 @@ pub struct Slab {
 /// Slots that were allocated together.
 struct Chunk {
     slots: Box<[Slot]>,
-    /// [`CHUNK`] for each lane.
-    words: Box<[PinWord]>,
+    lanes: Box<[Lane]>,
 }
 
 impl Slab {
@@ -229,7 +229,7 @@ impl Slab {
         let index = index as usize;
         let chunk = self.chunks[index >> CHUNK_BITS].get_or_init(|| Chunk {
             slots: (0..CHUNK).map(|_| Slot::default()).collect(),
-            words: (0..CHUNK * self.lanes).map(|_| PinWord::new()).collect(),
+            lanes: Lane::many(self.lanes),
         });
         let at = index & (CHUNK - 1);
         (&chunk.slots[at], chunk.pins(at))
@@ -238,7 +238,7 @@ impl Slab {
     /// The pin words of every slot that was ever used, and of the rest of their chunks.
     pub fn words(&self) -> impl Iterator<Item = &PinWord> {
         let chunks = self.chunks.iter().filter_map(OnceLock::get);
-        chunks.flat_map(|chunk| &chunk.words)
+        chunks.flat_map(|chunk| chunk.lanes.iter().flat_map(Lane::words))
     }
 
     /// Pins slot `index` if it is live, in the lane of the thread with this number.
@@ -257,7 +257,7 @@ impl Slab {
 impl Chunk {
     #[inline]
     fn pins(&self, at: usize) -> Pins<'_> {
-        Pins::new(&self.words, CHUNK, at)
+        Pins::new(&self.lanes, at)
     }
 }
 
