@@ -1,10 +1,12 @@
 //! What a hit costs whose bytes are not in memory: the file's pages are dropped, outside of the time,
 //! before each round, and every object is read once a round.
 //!
-//! Objects of 4 KiB are asked for by 32 tasks at once, as a server would; the limit keeps 32 reads
-//! with the disk by one `io_uring`, past the page cache. Objects of 1 MiB are read one after the
-//! other; the limit reads the same bytes in parts, 32 at once. A virtual disk is often bound by its
-//! operations a second and may be throttled, so only figures of one run compare.
+//! Objects of 4 KiB are asked for by 32 tasks at once, as a server would; the peer that goes past the
+//! page cache keeps 32 reads with the disk by one `io_uring`. Objects of 1 MiB are read one after the
+//! other; that peer reads the same bytes in parts, 32 at once. It is no limit: reads through the page
+//! cache take neighbours along (6.8 µs an object of 4 KiB against its 13.2, 2.8 GB/s against 1.4). A
+//! virtual disk is often bound by its operations a second and may be throttled, and its host may
+//! have the bytes in memory, so only figures of one run compare.
 
 use std::fs::File;
 use std::mem::ManuallyDrop;
@@ -41,7 +43,9 @@ fn main() -> ExitCode {
             .peer("pread on tokio's pool", move |ops| {
                 b()?.by_tasks(ops, Cold::pread)
             })
-            .limit(move |ops| c()?.past_the_page_cache(ops, 4 << 10))
+            .peer("io_uring, O_DIRECT", move |ops| {
+                c()?.past_the_page_cache(ops, 4 << 10)
+            })
             .run();
         let large = lazily(|| Cold::new(1 << 20, 64));
         let [a, b, c] = [large.clone(), large.clone(), large];
@@ -52,7 +56,9 @@ fn main() -> ExitCode {
             .peer("pread on tokio's pool", move |ops| {
                 b()?.one_by_one(ops, Cold::pread)
             })
-            .limit(move |ops| c()?.past_the_page_cache(ops, 128 << 10))
+            .peer("io_uring, O_DIRECT", move |ops| {
+                c()?.past_the_page_cache(ops, 128 << 10)
+            })
             .run();
     })
 }
