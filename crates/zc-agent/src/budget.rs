@@ -6,6 +6,11 @@
 //! line for as long as it can: the reservation is made, *then* its owner is woken. A waiter that
 //! is cancelled leaves the line; if it was served already, its reservation is undone.
 //!
+//! Memory can be tied up in runs whose writers are idle (see [`RunWriter`](crate::RunWriter)). While
+//! the head of the line waits and the consumer has nothing to receive, the runs that the next group
+//! waits for are published, and no others: a run that ends early leaves a hole, and those of later
+//! groups would not bring any memory back.
+//!
 //! A request larger than the whole budget is admitted when nothing else is charged. The line is
 //! bounded; past its end there is [`BufferError::Full`].
 
@@ -148,6 +153,11 @@ impl Shared {
         if seeded("agent.admit_waiters") {
             return;
         }
+        let was_short = self.is_short.load(Ordering::Relaxed);
+        if was_short == core.waiters.is_empty() {
+            // Before runs are looked at: one that starts too late for that look finds it set.
+            self.is_short.store(!was_short, Ordering::Relaxed);
+        }
         while let Some(head) = core.waiters.waiting.front() {
             let request = head.request.clone();
             let result = match self.admit(core, &request, after) {
@@ -214,9 +224,7 @@ impl Shared {
             // The memory in the open group, and in runs whose writers are idle, can only come back
             // if it reaches the consumer.
             self.seal_open(core, SealedBy::Pressure, after);
-            if core.ready.is_empty() {
-                self.publish_all_runs(core, after);
-            }
+            self.publish_runs_in_way(core, after);
             return Ok(None);
         }
         let slab = self.new_slab(core, bytes)?;

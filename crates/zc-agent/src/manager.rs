@@ -85,6 +85,9 @@ pub(crate) struct Shared {
     pub(crate) handles: AtomicUsize,
     /// Whether runs that start from now on must publish themselves. Written under the lock.
     pub(crate) closing: AtomicBool,
+    /// Whether somebody is in line, so that whoever starts a run must come by. Written under the
+    /// lock.
+    pub(crate) is_short: AtomicBool,
     core: Mutex<Core>,
 }
 
@@ -153,6 +156,7 @@ impl Shared {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             handles: AtomicUsize::new(1),
             closing: AtomicBool::new(false),
+            is_short: AtomicBool::new(false),
             core: Mutex::new(Core {
                 base: 0,
                 current: None,
@@ -196,8 +200,16 @@ impl Shared {
             self.clear_orphan(core, &mut after);
             result
         };
-        after.run();
+        if after.run() {
+            // There may be others in the way, behind the runs that were published.
+            self.come_by();
+        }
         result
+    }
+
+    /// Brings everything up to date.
+    pub(crate) fn come_by(self: &Arc<Self>) {
+        self.with_core(|_, _| ());
     }
 
     /// Reads something under the lock.
@@ -247,6 +259,27 @@ impl Shared {
         let runs = core.writers.iter().filter(|(_, run)| run.is_in(group_id));
         let runs = runs.map(|(_, run)| (run.clone(), Some(group_id)));
         after.runs.extend(runs);
+    }
+
+    /// Publishes the runs that the next group waits for, once the lock is free: none while the
+    /// consumer has something to receive.
+    pub(crate) fn publish_runs_in_way(&self, core: &Core, after: &mut After) {
+        if !core.ready.is_empty() || core.writers.is_empty() {
+            return;
+        }
+        let incomplete = (0..core.sides.len()).filter(|&slot| core.sides[slot].is_incomplete());
+        let next = match self.config.delivery {
+            Delivery::Ordered => {
+                let mut incomplete = incomplete;
+                incomplete.find(|&slot| core.sides[slot].turn == Some(core.turn))
+            }
+            Delivery::AsReady => incomplete
+                .filter(|&slot| self.has_run(core, slot))
+                .min_by_key(|&slot| core.sides[slot].group_id),
+        };
+        if let Some(slot) = next {
+            self.publish_runs(core, slot, after);
+        }
     }
 
     /// Publishes every run there is, once the lock is free.
@@ -300,14 +333,16 @@ impl After {
         self.wakers.extend(waker);
     }
 
-    fn run(self) {
+    /// Whether a run was published.
+    fn run(self) -> bool {
         // One waker's panic must not keep the others from being woken.
         for waker in self.wakers {
             let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
         }
         self.retired.into_iter().for_each(Lease::retire);
-        for (run, group_id) in self.runs {
-            run.publish(group_id);
-        }
+        let runs = self.runs.into_iter();
+        runs.fold(false, |published, (run, group_id)| {
+            run.publish(group_id) || published
+        })
     }
 }
