@@ -14,7 +14,7 @@
 //! A request larger than the whole budget is admitted when nothing else is charged. The line is
 //! bounded; past its end there is [`BufferError::Full`].
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
@@ -23,9 +23,10 @@ use std::sync::Arc;
 use zc_core::sync::atomic::{AtomicBool, Ordering};
 use zc_core::sync::seeded;
 
+use crate::after::After;
 use crate::error::{BufferError, ManagerError};
 use crate::group::lease::Lease;
-use crate::manager::{After, Core, Shared};
+use crate::manager::{Core, Shared};
 use crate::types::SealedBy;
 
 /// Most that may wait in line.
@@ -62,7 +63,8 @@ impl Request {
 pub(crate) struct Line {
     next_ticket: u64,
     waiting: VecDeque<Waiter>,
-    served: BTreeMap<u64, Result<Lease, BufferError>>,
+    /// In the order of their tickets, which is the order in which they are served.
+    served: VecDeque<(u64, Result<Lease, BufferError>)>,
 }
 
 #[derive(Debug)]
@@ -79,6 +81,11 @@ impl Line {
 
     pub(crate) fn len(&self) -> usize {
         self.waiting.len()
+    }
+
+    fn take_served(&mut self, ticket: u64) -> Option<Result<Lease, BufferError>> {
+        let at = self.served.binary_search_by_key(&ticket, |served| served.0);
+        self.served.remove(at.ok()?).map(|(_, result)| result)
     }
 
     fn find(&self, ticket: u64) -> Option<usize> {
@@ -166,7 +173,7 @@ impl Shared {
                 Err(error) => Err(error),
             };
             if let Some(head) = core.waiters.waiting.pop_front() {
-                core.waiters.served.insert(head.ticket, result);
+                core.waiters.served.push_back((head.ticket, result));
                 after.wake(head.waker);
             }
         }
@@ -268,7 +275,7 @@ impl Future for Turn {
         // Cloned outside of the lock: a clone is somebody else's code.
         let waker = cx.waker().clone();
         let served = self.shared.with_core(|core, after| {
-            if let Some(served) = core.waiters.served.remove(&ticket) {
+            if let Some(served) = core.waiters.take_served(ticket) {
                 after.stale.push(waker);
                 return Some(served);
             }
@@ -299,7 +306,7 @@ impl Drop for Turn {
                 after.stale.extend(waiter.and_then(|waiter| waiter.waker));
             }
             if !seeded("agent.retire_grant")
-                && let Some(Ok(lease)) = core.waiters.served.remove(&ticket)
+                && let Some(Ok(lease)) = core.waiters.take_served(ticket)
             {
                 after.retired.push(lease);
             }

@@ -16,17 +16,16 @@
 //!   changes.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use std::sync::Arc;
-use zc_core::Frozen;
 use zc_core::RegionPool;
 use zc_core::sync::Mutex;
 use zc_core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use zc_core::sync::unmodelled::AtomicU64 as PlainU64;
 
+use crate::after::After;
 use crate::agent::Run;
 use crate::budget::Line;
 use crate::builder::ManagerBuilder;
@@ -34,9 +33,8 @@ use crate::failure::FailedGroupData;
 use crate::finalize::Life;
 use crate::group::cursor::{Cursor, Limits};
 use crate::group::data::SuccessfulGroupData;
-use crate::group::lease::Lease;
 use crate::group::side::Side;
-use crate::group::slot::{Home, Slot};
+use crate::group::slot::Slot;
 use crate::metrics::Counters;
 use crate::types::Delivery;
 
@@ -151,7 +149,7 @@ impl Shared {
             cursor: Cursor::new(),
             limits,
             slots: (0..slots).map(Slot::new).collect(),
-            pool: RegionPool::new(config.budget),
+            pool: slab_pool(config.budget),
             config,
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             handles: AtomicUsize::new(1),
@@ -311,38 +309,14 @@ impl Shared {
     }
 }
 
-/// What must not run under the lock: other people's code.
-#[derive(Debug, Default)]
-pub(crate) struct After {
-    wakers: Vec<Waker>,
-    /// Wakers that are not needed any more; dropping one is somebody else's code too.
-    pub(crate) stale: Vec<Waker>,
-    pub(crate) homes: Vec<Home>,
-    pub(crate) views: Vec<Frozen<u8>>,
-    pub(crate) groups: Vec<SuccessfulGroupData>,
-    pub(crate) failures: Vec<FailedGroupData>,
-    pub(crate) reports: Vec<Arc<crate::finalize::FinalizeResult>>,
-    /// Runs to be published; with a group, only those in it.
-    runs: Vec<(Run, Option<u64>)>,
-    /// Reservations that nobody ever saw.
-    pub(crate) retired: Vec<Lease>,
-}
-
-impl After {
-    pub(crate) fn wake(&mut self, waker: Option<Waker>) {
-        self.wakers.extend(waker);
-    }
-
-    /// Whether a run was published.
-    fn run(self) -> bool {
-        // One waker's panic must not keep the others from being woken.
-        for waker in self.wakers {
-            let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
-        }
-        self.retired.into_iter().for_each(Lease::retire);
-        let runs = self.runs.into_iter();
-        runs.fold(false, |published, (run, group_id)| {
-            run.publish(group_id) || published
-        })
-    }
+/// Slabs of 2 MiB and more lie on huge pages, where the system has some: a fresh one is filled in
+/// half the time.
+fn slab_pool(budget: usize) -> RegionPool {
+    let pool = RegionPool::new(budget);
+    #[cfg(unix)]
+    let pool = {
+        use zc_core::region::{HugePages, RegionOptions};
+        pool.with_options(RegionOptions::new().huge_pages(HugePages::Advised))
+    };
+    pool
 }

@@ -9,8 +9,9 @@ use super::cursor::Word;
 use super::lease::Lease;
 use super::slab::{Charge, Slab};
 use super::slot::{Home, Slot};
+use crate::after::After;
 use crate::error::BufferError;
-use crate::manager::{After, Core, Shared};
+use crate::manager::{Core, Shared};
 use crate::types::SealedBy;
 
 /// Largest offset in the stream. Far away, and checked all the same.
