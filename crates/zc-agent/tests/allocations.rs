@@ -1,5 +1,6 @@
-//! In the steady state a reservation allocates nothing, whichever way it is filled: a fixed number
-//! of small allocations is made for each group, however many reservations it has.
+//! In the steady state a reservation allocates nothing, whichever way it is filled (with adopted
+//! `Bytes`, one view that carries them): a fixed number of small allocations is made for each group,
+//! however many reservations it has.
 //!
 //! One test in a file of its own, for the allocator is the whole process's. It counts by thread,
 //! because the test harness allocates in its own.
@@ -94,7 +95,7 @@ fn check_with(what: &str, each: usize, way: Way<'_>) {
     let within = counted(|| {
         way(&handle, &mut groups, 10_000);
     });
-    let pieces = each * (10_000 / 128);
+    let pieces = each * 10_000_usize.div_ceil(128);
     assert_eq!(within, pieces, "{what}: allocations within a group");
     let mut made = 0;
     let over_many = counted(|| made = way(&handle, &mut groups, 20 << 14));
@@ -158,7 +159,7 @@ fn a_reservation_allocates_nothing() {
     let large = Bytes::from_static(&[7; 8192]);
     check_with("adopted", 1, &mut |handle, groups, n| {
         let mut made = 0;
-        for _ in 0..n / 128 {
+        for _ in 0..n.div_ceil(128) {
             let agent = now(handle.reserve_writer(size(8192))).unwrap();
             let submitted = agent.into_single_agent().submit_bytes(large.clone());
             now(submitted).unwrap();

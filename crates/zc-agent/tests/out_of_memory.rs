@@ -16,10 +16,15 @@ const GROUP: usize = 256 << 20;
 /// Runs `f` while the process may not map another group.
 fn without_memory<R>(f: impl FnOnce() -> R) -> R {
     let (soft, hard) = getrlimit(Resource::RLIMIT_AS).unwrap();
-    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
-    let pages: u64 = statm.split(' ').next().unwrap().parse().unwrap();
-    let page = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE);
-    let mapped = pages * page.unwrap().unwrap() as u64;
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let mapped = status.lines().find_map(|line| line.strip_prefix("VmSize:"));
+    let kib: u64 = mapped
+        .unwrap()
+        .trim_end_matches("kB")
+        .trim()
+        .parse()
+        .unwrap();
+    let mapped = kib << 10;
     setrlimit(Resource::RLIMIT_AS, mapped + GROUP as u64 / 2, hard).unwrap();
     let result = f();
     setrlimit(Resource::RLIMIT_AS, soft, hard).unwrap();
