@@ -4,7 +4,8 @@ use std::num::NonZeroUsize;
 use std::time::Instant;
 
 use bytes::{BufMut, Bytes};
-use zc_agent::{Groups, Manager, ManagerBuilder, Received, ZeroCopyHandle};
+use zc_agent::{BufferError, Groups, Manager, ManagerBuilder, Received, ZeroCopyHandle};
+use zc_core::region::{HugePages, RegionOptions};
 
 use super::{GROUP, Outcome, Shape, Tally, all, runtime, say};
 
@@ -56,11 +57,10 @@ pub(crate) async fn write(
     let size = NonZeroUsize::new(shape.size).ok_or("a piece has bytes")?;
     match how {
         How::OneByOne => {
-            for _ in 0..shape.share(n) {
-                let mut agent = handle.reserve_writer(size).await.map_err(say)?;
-                agent.put_slice(&piece);
-                agent.commit().map_err(say)?;
-            }
+            let pieces = shape.share(n);
+            one_by_one(&handle, size, &piece, pieces)
+                .await
+                .map_err(say)?;
         }
         How::Runs(run_bytes) => {
             let mut writer = handle.writer(run_bytes);
@@ -76,6 +76,20 @@ pub(crate) async fn write(
                 agent.submit_bytes(piece.clone()).await.map_err(say)?;
             }
         }
+    }
+    Ok(())
+}
+
+async fn one_by_one(
+    handle: &ZeroCopyHandle,
+    size: NonZeroUsize,
+    piece: &[u8],
+    pieces: u64,
+) -> Result<(), BufferError> {
+    for _ in 0..pieces {
+        let mut agent = handle.reserve_writer(size).await?;
+        agent.put_slice(piece);
+        agent.commit()?;
     }
     Ok(())
 }
@@ -126,11 +140,12 @@ pub(crate) fn bare_copy(shape: Shape, group: usize) -> Outcome {
     super::rounds(shape, |shape, pieces| async move {
         let start = Instant::now();
         let groups = shape.bytes().div_ceil(group as u64) as usize;
-        // From the system, and zero-filled by it when it is touched.
-        let mut memory = vec![0; groups * group];
+        // From the system, and zero-filled by it when it is touched; on huge pages, as the slabs.
+        let options = RegionOptions::new().huge_pages(HugePages::Advised);
+        let mut memory = options.anonymous(groups * group).map_err(say)?;
         let piece = shape.size;
         let half = shape.pieces as usize / 2 * piece;
-        let (first, second) = memory.split_at_mut(half);
+        let (first, second) = memory.as_mut_slice().split_at_mut(half);
         std::thread::scope(|scope| {
             let copy = |to: &mut [u8], from: &[Bytes]| {
                 for (place, bytes) in to.chunks_exact_mut(piece).zip(from) {

@@ -57,7 +57,7 @@ impl Lease {
     ///
     /// # Safety
     /// Reservation `index` of the group in `slot` covers these bytes, and no other lease has it.
-    #[inline]
+    #[inline(always)]
     pub(crate) unsafe fn new(slot: &Slot, index: u32, start: u32, len: u32) -> Self {
         slot.records.write(index, Fate::Held, start, len);
         // SAFETY: the caller's reservation is not settled.

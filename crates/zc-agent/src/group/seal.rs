@@ -19,7 +19,10 @@ const MAX_OFFSET: u64 = u64::MAX >> 1;
 
 impl Shared {
     /// Reserves from the open group: one atomic step. `None` if none is open or it does not fit.
-    #[inline]
+    ///
+    /// Inlined wherever it is called, with all that it calls: a lease that is returned through memory
+    /// is stored part by part and loaded in pairs, for which the processor waits.
+    #[inline(always)]
     pub(crate) fn reserve_fast(self: &Arc<Self>, size: usize) -> Option<Lease> {
         let (lease, sealed) = self.carve(size)?;
         if let Some(slot) = sealed {
@@ -64,7 +67,7 @@ impl Shared {
 
     /// One step past the open cursor. With the lease comes the slot of a group that was sealed by
     /// it and needs a look under the lock, because it settles there.
-    #[inline]
+    #[inline(always)]
     fn carve(&self, size: usize) -> Option<(Lease, Option<usize>)> {
         let step = self.cursor.reserve(self.limits, size)?;
         let slot = &self.slots[step.before.slot()];
