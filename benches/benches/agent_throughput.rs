@@ -105,6 +105,10 @@ fn pieces(bench: &mut Bench, name: &str, how: How, size: usize, writers: usize, 
         .cell(name, Unit::MillionsPerSecond { steps: 1 }, 256)
         .goal(millions)
         .ours(with(size, writers, move |shape| ours::run(how, shape)));
+    let cell = match (how, writers) {
+        (How::OneByOne, 1) => cell.limit(with(size, 1, ours::bare_steps)),
+        _ => cell,
+    };
     against(cell, size, writers).run();
 }
 

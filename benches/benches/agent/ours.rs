@@ -94,6 +94,49 @@ async fn one_by_one(
     Ok(())
 }
 
+/// The bare limit of one writer, one by one: a compare-and-swap, a record that is written twice, the
+/// bytes of a piece, and an addition. Through as much memory as three groups have, and nobody looks.
+#[expect(clippy::disallowed_types, reason = "nothing but the steps themselves")]
+pub(crate) fn bare_steps(shape: Shape) -> Outcome {
+    use crossbeam::utils::CachePadded;
+    use std::sync::atomic::{AtomicU64, Ordering::*};
+    let in_group = GROUP / shape.size;
+    let piece = shape.piece(0);
+    let (cursor, progress) = (
+        CachePadded::new(AtomicU64::new(0)),
+        CachePadded::new(AtomicU64::new(0)),
+    );
+    let mut groups: Vec<_> = (0..3)
+        .map(|_| {
+            let records: Vec<_> = (0..in_group).map(|_| AtomicU64::new(0)).collect();
+            (vec![0_u8; GROUP], records)
+        })
+        .collect();
+    let start = Instant::now();
+    let mut left = shape.pieces as usize;
+    for n in (0..groups.len()).cycle() {
+        let (memory, records) = &mut groups[n];
+        for (place, record) in memory
+            .chunks_exact_mut(shape.size)
+            .zip(&*records)
+            .take(left)
+        {
+            let at = cursor.load(Relaxed);
+            let swapped = cursor.compare_exchange_weak(at, at + 1, Acquire, Relaxed);
+            record.store(at + 1, Release);
+            place.copy_from_slice(std::hint::black_box(&piece));
+            record.store(at + 2, Release);
+            progress.fetch_add(swapped.map_err(say)?, AcqRel);
+        }
+        left = left.saturating_sub(in_group);
+        if left == 0 {
+            break;
+        }
+    }
+    std::hint::black_box(&groups);
+    Ok(start.elapsed())
+}
+
 pub(crate) async fn consume(mut groups: Groups, mut tally: Tally) -> Result<Tally, String> {
     while let Received::Item(group) = groups.recv().await {
         for chunk in group.chunks() {
