@@ -15,8 +15,6 @@
 //! bounded; past its end there is [`BufferError::Full`].
 
 use std::collections::VecDeque;
-use std::future::Future;
-use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use std::sync::Arc;
@@ -179,6 +177,43 @@ impl Shared {
         }
     }
 
+    /// What the waiter with this ticket got; until then, its waker is noted.
+    pub(crate) fn poll_turn(
+        self: &Arc<Self>,
+        ticket: u64,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Lease, BufferError>> {
+        // Cloned outside of the lock: a clone is somebody else's code.
+        let waker = cx.waker().clone();
+        let served = self.with_core(|core, after| {
+            if let Some(served) = core.waiters.take_served(ticket) {
+                after.stale.push(waker);
+                return Some(served);
+            }
+            let at = core.waiters.find(ticket)?;
+            after
+                .stale
+                .extend(core.waiters.waiting[at].waker.replace(waker));
+            None
+        });
+        served.map_or(Poll::Pending, Poll::Ready)
+    }
+
+    /// Leaves the line, and undoes a reservation that was made meanwhile.
+    pub(crate) fn leave_line(self: &Arc<Self>, ticket: u64) {
+        self.with_core(|core, after| {
+            if let Some(at) = core.waiters.find(ticket) {
+                let waiter = core.waiters.waiting.remove(at);
+                after.stale.extend(waiter.and_then(|waiter| waiter.waker));
+            }
+            if !seeded("agent.retire_grant")
+                && let Some(Ok(lease)) = core.waiters.take_served(ticket)
+            {
+                after.retired.push(lease);
+            }
+        });
+    }
+
     fn check_open(&self, core: &Core) -> Result<(), BufferError> {
         if core.groups_gone || (core.failures_gone && core.unread_failures >= MAX_UNREAD_FAILURES) {
             return Err(BufferError::ConsumerGone);
@@ -246,70 +281,5 @@ impl Shared {
         }
         self.open_group(core, slab);
         Ok(self.reserve_locked(core, size, after))
-    }
-}
-
-/// A place in line. Dropping it leaves the line, and undoes a reservation that was made meanwhile.
-#[derive(Debug)]
-pub(crate) struct Turn {
-    shared: Arc<Shared>,
-    ticket: Option<u64>,
-}
-
-impl Turn {
-    pub(crate) fn new(shared: Arc<Shared>, ticket: u64) -> Self {
-        Self {
-            shared,
-            ticket: Some(ticket),
-        }
-    }
-}
-
-impl Future for Turn {
-    type Output = Result<Lease, BufferError>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let ticket = self
-            .ticket
-            .expect("a future is not polled after it was ready");
-        // Cloned outside of the lock: a clone is somebody else's code.
-        let waker = cx.waker().clone();
-        let served = self.shared.with_core(|core, after| {
-            if let Some(served) = core.waiters.take_served(ticket) {
-                after.stale.push(waker);
-                return Some(served);
-            }
-            let at = core.waiters.find(ticket)?;
-            after
-                .stale
-                .extend(core.waiters.waiting[at].waker.replace(waker));
-            None
-        });
-        match served {
-            Some(result) => {
-                self.ticket = None;
-                Poll::Ready(result)
-            }
-            None => Poll::Pending,
-        }
-    }
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        let Some(ticket) = self.ticket.take() else {
-            return;
-        };
-        self.shared.with_core(|core, after| {
-            if let Some(at) = core.waiters.find(ticket) {
-                let waiter = core.waiters.waiting.remove(at);
-                after.stale.extend(waiter.and_then(|waiter| waiter.waker));
-            }
-            if !seeded("agent.retire_grant")
-                && let Some(Ok(lease)) = core.waiters.take_served(ticket)
-            {
-                after.retired.push(lease);
-            }
-        });
     }
 }
