@@ -88,8 +88,8 @@ impl Block {
     }
 
     /// Decodes a column, named by a handle or by its name: a `Vec` of numbers,
-    /// [`FixedBytes`](crate::FixedBytes), or a `Vec` of `Option`s where the type asked for is one, which
-    /// nullable columns allow. Without the `Option` a null is zero, as in a batch.
+    /// [`FixedBytes`](crate::FixedBytes), [`Strings`](crate::Strings), or a `Vec` of `Option`s where the type asked for is one, which
+    /// nullable columns allow. Without the `Option` a null is zero or the empty text.
     ///
     /// # Errors
     /// [`BlockError::ForeignHandle`], or [`BlockError::Schema`] for a name that is not there or of

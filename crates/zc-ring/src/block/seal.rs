@@ -21,13 +21,9 @@ pub(super) fn seal(rows: Rows<'_>, encoding: Encoding) -> Result<Block, BlockErr
     }
     let schema = &rows.store.schema;
     let columns = schema.columns();
-    let is_new = |column: &&ColumnDef| matches!(column.column_type, ColumnType::Str { .. });
-    if let Some(column) = columns.iter().find(is_new) {
-        let column = column.name.clone();
-        return Err(BlockError::NotSupported { column });
-    }
     let head_len = format::head_len(columns);
     let mut out = vec![0; head_len];
+    let is_plain = encoding == Encoding::Plain;
     let mut numbers = Vec::with_capacity(rows.len);
     let mut nulls = Vec::with_capacity(rows.len);
     let mut entries = Vec::with_capacity(columns.len());
@@ -45,9 +41,14 @@ pub(super) fn seal(rows: Rows<'_>, encoding: Encoding) -> Result<Block, BlockErr
         let (coding, stats) = if let ColumnType::FixedBytes(width) = column.column_type {
             let mut values: Vec<_> = (0..rows.len).map(|row| rows.bytes(row, field)).collect();
             nulls::fill(&mut values, &nulls, &ZEROS[..width]);
-            let is_plain = encoding == Encoding::Plain;
             let coding = codec::bytes::seal(values.iter().copied(), is_plain, &mut out);
             (coding, None)
+        } else if let ColumnType::Str { .. } = column.column_type {
+            let text = |row| std::str::from_utf8(rows.bytes(row, field)).unwrap_or_default();
+            let is_null = |row: usize| has_nulls && nulls[row];
+            let texts = (0..rows.len).map(|row| (!is_null(row)).then(|| text(row)));
+            let texts: Vec<_> = texts.collect();
+            (codec::texts::seal(&texts, is_plain, &mut out), None)
         } else {
             numbers.clear();
             numbers.extend((0..rows.len).map(|row| rows.number(row, field)));
@@ -68,6 +69,9 @@ pub(super) fn seal(rows: Rows<'_>, encoding: Encoding) -> Result<Block, BlockErr
             min: stats.map_or(0, |stats| stats.min),
             max: stats.map_or(0, |stats| stats.max),
         });
+    }
+    if u32::try_from(out.len()).is_err() {
+        return Err(BlockError::TooLong { bytes: out.len() });
     }
     let head = Head {
         columns: columns.len(),

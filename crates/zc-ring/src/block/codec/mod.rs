@@ -15,6 +15,7 @@
 //! | runs | 8 | numbers | [`nested`]: where runs begin, and their values |
 //! | dictionary | 9 | all | [`nested`]: the values there are, and which each row has |
 //! | decimals | 10 | floats | [`nested`]: integers over a power of ten |
+//! | lengths | 11 | texts | [`nested`]: the length of each, and the texts |
 //!
 //! # Choice and cost
 //!
@@ -31,6 +32,7 @@ pub(crate) mod kernels;
 mod layers;
 mod leaf;
 mod nested;
+pub(crate) mod texts;
 
 use super::stats::Stats;
 use crate::rows::ColumnType;
@@ -48,6 +50,7 @@ pub(crate) const DELTA2: u8 = 7;
 pub(crate) const RUNS: u8 = 8;
 pub(crate) const DICTIONARY: u8 = 9;
 pub(crate) const DECIMALS: u8 = 10;
+pub(crate) const LENGTHS: u8 = 11;
 
 /// Bits a value from which on a dictionary is looked for.
 const DICTIONARY_BITS: usize = 12;
