@@ -1,7 +1,7 @@
 //! Blocks and batches of rows as Arrow [`RecordBatch`]es, and back.
 //!
-//! A block that was sealed with [`Encoding::Plain`] is handed over without a copy: numbers, bools,
-//! fixed bytes and texts lie in it as Arrow wants them, aligned to 64 bytes. Arrow's buffers hold the block's
+//! A block that was sealed with [`Encoding::Plain`] is handed over without a copy: numbers, bools, fixed
+//! bytes and texts lie in it as Arrow wants them, aligned to 64 bytes. Arrow's buffers hold the block's
 //! memory; it is freed when the last of them is dropped. Columns that are compressed are decoded, once,
 //! into memory that Arrow then owns.
 //!
@@ -231,7 +231,7 @@ impl Block {
             ColumnType::FixedBytes(width) => {
                 let values = match plain {
                     Some(plain) => buffer(plain),
-                    None => Buffer::from_vec(self.column::<[u8]>(name)?.as_bytes().to_vec()),
+                    None => Buffer::from_vec(self.column::<[u8]>(name)?.into_bytes()),
                 };
                 Arc::new(FixedSizeBinaryArray::try_new(width as i32, values, nulls)?)
             }
@@ -257,11 +257,13 @@ impl Block {
             None => {
                 let texts = self.column::<str>(name)?;
                 let offsets = OffsetBuffer::from_lengths(texts.iter().map(str::len));
-                (offsets, Buffer::from(texts.as_str().as_bytes()))
+                (offsets, Buffer::from_vec(texts.into_string().into_bytes()))
             }
         };
         // Whether they are UTF-8 is asked here.
-        Ok(Arc::new(StringArray::try_new(offsets, texts, nulls)?))
+        let texts = StringArray::try_new(offsets, texts, nulls);
+        let what = "texts of a column";
+        Ok(Arc::new(texts.map_err(|_| BlockError::Corrupt { what })?))
     }
 
     fn numbers<A: ArrowPrimitiveType>(
