@@ -8,6 +8,7 @@ mod codec;
 mod decode;
 mod error;
 mod format;
+mod gather;
 mod input;
 mod nulls;
 mod seal;
@@ -91,6 +92,9 @@ impl Block {
     /// [`FixedBytes`](crate::FixedBytes), [`Strings`](crate::Strings), or a `Vec` of `Option`s where the type asked for is one, which
     /// nullable columns allow. Without the `Option` a null is zero or the empty text.
     ///
+    /// Takes memory for 1024 values at most: 64 MiB where they are texts of 64 KiB, however few bytes of
+    /// the block they take.
+    ///
     /// # Errors
     /// [`BlockError::ForeignHandle`], or [`BlockError::Schema`] for a name that is not there or of
     /// another type; [`BlockError::Corrupt`] if the values are not what the head says of them.
@@ -123,9 +127,14 @@ impl Block {
             "a block of {rows} rows does not fit {len} values"
         );
         let index = column.index(&self.schema)?;
+        let entry = &self.entries[index];
+        // What is as wide as its logical form is decoded to where it belongs.
+        if let Some(numbers) = T::as_logical(values) {
+            return decode::numbers(self, entry, numbers);
+        }
         let mut numbers = [0; MAX_ROWS];
         let numbers = &mut numbers[..rows];
-        decode::numbers(self, &self.entries[index], numbers)?;
+        decode::numbers(self, entry, numbers)?;
         let mut is_in_range = true;
         for (value, number) in values.iter_mut().zip(numbers) {
             *value = T::from_logical(*number);

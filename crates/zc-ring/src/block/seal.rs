@@ -8,8 +8,11 @@ use super::codec::{self, Choice, Coding};
 use super::error::BlockError;
 use super::format::{self, ALIGN, Entry, Head};
 use super::stats::Stats;
-use super::{Block, Encoding, MAX_ROWS, nulls};
-use crate::rows::{ColumnDef, ColumnType, MAX_ROW_BYTES, Rows};
+use super::{Block, Encoding, MAX_ROWS, gather, nulls};
+use crate::rows::{ColumnType, MAX_ROW_BYTES, Rows};
+
+/// How many bytes a block has room for before it must grow, if its rows take so many.
+const ROOM: usize = 16 << 10;
 
 /// What stands where fixed bytes are null in every row.
 static ZEROS: [u8; MAX_ROW_BYTES] = [0; MAX_ROW_BYTES];
@@ -22,9 +25,12 @@ pub(super) fn seal(rows: Rows<'_>, encoding: Encoding) -> Result<Block, BlockErr
     let schema = &rows.store.schema;
     let columns = schema.columns();
     let head_len = format::head_len(columns);
-    let mut out = vec![0; head_len];
+    // What most blocks fit in, so that it need not grow.
+    let room = (rows.len * schema.row_bytes()).min(ROOM);
+    let mut out = Vec::with_capacity(head_len + room);
+    out.resize(head_len, 0);
     let is_plain = encoding == Encoding::Plain;
-    let mut numbers = Vec::with_capacity(rows.len);
+    let mut numbers = vec![0; rows.len];
     let mut nulls = Vec::with_capacity(rows.len);
     let mut entries = Vec::with_capacity(columns.len());
     for (index, column) in columns.iter().enumerate() {
@@ -50,9 +56,7 @@ pub(super) fn seal(rows: Rows<'_>, encoding: Encoding) -> Result<Block, BlockErr
             let texts: Vec<_> = texts.collect();
             (codec::texts::seal(&texts, is_plain, &mut out), None)
         } else {
-            numbers.clear();
-            numbers.extend((0..rows.len).map(|row| rows.number(row, field)));
-            extend_sign(&mut numbers, column);
+            gather::numbers(&rows, &field, column.column_type, &mut numbers);
             nulls::fill(&mut numbers, &nulls, 0);
             let (coding, stats) = seal_numbers(&numbers, column.column_type, encoding, &mut out);
             (coding, Some(stats))
@@ -125,14 +129,4 @@ impl AsRef<[u8]> for Lines {
 pub(super) fn aligned(bytes: &[u8]) -> Frozen<u8> {
     let (lines, _) = bytes.as_chunks();
     Frozen::from_owner(Lines(lines.iter().map(|line| Line(*line)).collect()))
-}
-
-/// Numbers that stand in the ring at their own width come without their sign.
-fn extend_sign(numbers: &mut [u64], column: &ColumnDef) {
-    let unused = 64 - 8 * column.column_type.bytes() as u32;
-    if super::stats::is_signed(column.column_type) && unused > 0 {
-        for number in numbers {
-            *number = ((*number << unused) as i64 >> unused) as u64;
-        }
-    }
 }

@@ -86,9 +86,10 @@ impl Choice {
     pub(crate) fn smallest(numbers: &[u64], stats: &Stats, column_type: ColumnType) -> Self {
         let width = column_type.bytes();
         let is_integer = column_type.is_integer();
-        let mut best = Self::leaf(Leaf::best(numbers, stats.base, width, is_integer));
+        let base = stats.base(numbers, column_type);
+        let mut best = Self::leaf(Leaf::best(numbers, base, width, is_integer));
         // Runs of integers are steps of 0 with patches already.
-        if !is_integer && let Some(runs) = Runs::best(numbers, stats.base, limit(best.len)) {
+        if !is_integer && let Some(runs) = Runs::best(numbers, base, limit(best.len)) {
             best = Self::nested(RUNS, runs.len(), Plan::Runs(runs));
         }
         // What takes few bits a value is decoded faster than looked up.
