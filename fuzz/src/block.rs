@@ -214,10 +214,10 @@ fn with_texts(rows: i64) -> Sealed {
     let Poll::Rows(batch) = consumer.poll(256) else {
         return Err("the rows are there".into());
     };
-    let encoding = if rows == 7 {
-        Encoding::Plain
-    } else {
-        Encoding::Smallest
+    let encoding = match rows {
+        1 => Encoding::Smallest,
+        7 => Encoding::Plain,
+        _ => Encoding::Archive,
     };
     Ok(batch.to_block_with(encoding)?.bytes().to_vec())
 }

@@ -3,6 +3,9 @@
 
 #![cfg(not(any(zc_loom, zc_shuttle)))]
 
+use std::fs;
+use std::path::Path;
+
 use proptest::prelude::*;
 use zc_ring::{Block, BlockError, ConsumerOptions, Encoding, RowConsumer, RowRing, Schema};
 
@@ -12,6 +15,15 @@ const RAW: u8 = 0;
 const CONSTANT: u8 = 1;
 const DICTIONARY: u8 = 9;
 const LENGTHS: u8 = 11;
+#[cfg(feature = "fsst")]
+const SYMBOLS: u8 = 12;
+
+const ENCODINGS: &[Encoding] = &[
+    Encoding::Smallest,
+    Encoding::Plain,
+    #[cfg(feature = "fsst")]
+    Encoding::Archive,
+];
 
 fn schema() -> Schema {
     let schema = Schema::builder().str("c", MAX).nullable();
@@ -40,7 +52,7 @@ fn texts_of(block: &Block) -> Result<Vec<Option<String>>, BlockError> {
 }
 
 fn comes_back(texts: &[Option<String>]) {
-    for encoding in [Encoding::Smallest, Encoding::Plain] {
+    for &encoding in ENCODINGS {
         let block = Block::decode(seal(texts, encoding).bytes()).unwrap();
         assert_eq!(*block.schema(), schema());
         assert_eq!(texts_of(&block).unwrap(), texts);
@@ -94,6 +106,50 @@ fn each_coding_is_chosen_where_it_is_smallest_and_comes_back() {
     }
 }
 
+/// What messages look like: all different, and much alike.
+#[cfg(feature = "fsst")]
+fn messages(rows: usize) -> Vec<Option<String>> {
+    of(rows, |n| {
+        let price = 6_000_000 + n * 7919 % 997;
+        let text =
+            || format!(r#"{{"event":"trade","symbol":"BTCUSDT","price":"{price}","id":{n}}}"#);
+        (n % 9 > 0).then(text)
+    })
+}
+
+#[cfg(feature = "fsst")]
+#[test]
+fn what_texts_have_in_common_is_symbols_where_that_is_asked_for() {
+    let messages = messages(500);
+    let block = seal(&messages, Encoding::Archive);
+    assert_eq!(block.bytes()[HEAD + 1], SYMBOLS);
+    let smallest = seal(&messages, Encoding::Smallest);
+    assert!(3 * block.encoded_bytes() < smallest.encoded_bytes());
+    comes_back(&messages);
+    for (codec, texts) in kinds() {
+        let codecs = [codec, SYMBOLS];
+        let block = seal(&texts, Encoding::Archive);
+        assert!(
+            codecs.contains(&block.bytes()[HEAD + 1]),
+            "what is smaller yet"
+        );
+    }
+}
+
+/// Also by whoever cannot write them.
+#[test]
+fn symbols_are_read_as_ever() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/block_schemas/symbols.block");
+    let golden = fs::read(path).unwrap();
+    let block = Block::decode(&golden[..]).unwrap();
+    let texts = texts_of(&block).unwrap();
+    assert_eq!(texts.len(), 100);
+    for (n, text) in texts.iter().enumerate() {
+        let wanted = (n % 9 > 0).then(|| format!("message {n}, {} in all", n * 7919 % 997));
+        assert_eq!(*text, wanted);
+    }
+}
+
 #[test]
 fn empty_and_longest_texts_come_back() {
     let longest = "z".repeat(MAX);
@@ -108,7 +164,8 @@ fn empty_and_longest_texts_come_back() {
 #[test]
 fn a_flipped_bit_anywhere_is_detected() {
     for (_, texts) in kinds() {
-        let bytes = seal(&texts[..texts.len().min(30)], Encoding::Smallest).bytes();
+        let encoding = ENCODINGS.last().copied().unwrap_or_default();
+        let bytes = seal(&texts[..texts.len().min(30)], encoding).bytes();
         for bit in 0..bytes.len() * 8 {
             let mut flipped = bytes.to_vec();
             flipped[bit / 8] ^= 1 << (bit % 8);
@@ -138,7 +195,7 @@ fn resign(bytes: &mut [u8]) {
 fn hostile_bytes_with_right_checksums_are_errors_or_texts_never_a_panic() {
     let mut refused = 0;
     for (_, texts) in kinds() {
-        for encoding in [Encoding::Smallest, Encoding::Plain] {
+        for &encoding in ENCODINGS {
             let good = seal(&texts[..texts.len().min(40)], encoding).bytes();
             for at in 0..good.len() {
                 for change in [1, 8, 64, 128, 255] {

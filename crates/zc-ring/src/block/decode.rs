@@ -120,9 +120,10 @@ fn values(block: &Block, entry: &Entry) -> Result<RawColumn, BlockError> {
             .for_each(|(_, value)| value.fill(0));
         return Ok(RawColumn::Bytes(FixedBytes::new(width, bytes)));
     }
-    if let ColumnType::Str { .. } = entry.column.column_type {
+    if let ColumnType::Str { max } = entry.column.column_type {
         let is_null = |row| is_null(block, entry, row);
-        let texts = codec::texts::decode(&entry.coding, payload(block, entry), block.rows, is_null);
+        let (coding, payload) = (&entry.coding, payload(block, entry));
+        let texts = codec::texts::decode(coding, payload, block.rows, max, is_null);
         let texts = texts.ok_or(BlockError::Corrupt {
             what: "texts of a column",
         })?;

@@ -270,6 +270,10 @@ pub enum Encoding {
     /// Each column as it is read in place: numbers and bytes as they stand, bools as bits. Twice to
     /// twelve times as large, and handed to Arrow without a copy.
     Plain,
+    /// As [`Smallest`](Self::Smallest), and texts also as symbols that they have in common (FSST), which
+    /// takes several times as long to seal. Whoever has not this feature reads them as well.
+    #[cfg(feature = "fsst")]
+    Archive,
 }
 
 impl fmt::Debug for Block {

@@ -54,7 +54,7 @@ pub(super) fn seal(rows: Rows<'_>, encoding: Encoding) -> Result<Block, BlockErr
             let is_null = |row: usize| has_nulls && nulls[row];
             let texts = (0..rows.len).map(|row| (!is_null(row)).then(|| text(row)));
             let texts: Vec<_> = texts.collect();
-            (codec::texts::seal(&texts, is_plain, &mut out), None)
+            (codec::texts::seal(&texts, encoding, &mut out), None)
         } else {
             gather::numbers(&rows, &field, column.column_type, &mut numbers);
             nulls::fill(&mut numbers, &nulls, 0);
@@ -103,8 +103,8 @@ fn seal_numbers(
 ) -> (Coding, Stats) {
     let stats = Stats::of(numbers, column_type);
     let choice = match encoding {
-        Encoding::Smallest => Choice::smallest(numbers, &stats, column_type),
         Encoding::Plain => Choice::plain(numbers, column_type),
+        _ => Choice::smallest(numbers, &stats, column_type),
     };
     let start = out.len();
     choice.encode(numbers, column_type.bytes(), out);

@@ -16,6 +16,7 @@
 //! | dictionary | 9 | all | [`nested`]: the values there are, and which each row has |
 //! | decimals | 10 | floats | [`nested`]: integers over a power of ten |
 //! | lengths | 11 | texts | [`nested`]: the length of each, and the texts |
+//! | symbols | 12 | texts | [`symbols`]: codes of what they have in common |
 //!
 //! # Choice and cost
 //!
@@ -32,6 +33,7 @@ pub(crate) mod kernels;
 mod layers;
 mod leaf;
 mod nested;
+mod symbols;
 pub(crate) mod texts;
 
 use super::stats::Stats;
@@ -51,6 +53,7 @@ pub(crate) const RUNS: u8 = 8;
 pub(crate) const DICTIONARY: u8 = 9;
 pub(crate) const DECIMALS: u8 = 10;
 pub(crate) const LENGTHS: u8 = 11;
+pub(crate) const SYMBOLS: u8 = 12;
 
 /// Bits a value from which on a dictionary is looked for.
 const DICTIONARY_BITS: usize = 12;

@@ -1,4 +1,4 @@
-//! Codings of texts: raw, constant, dictionary, lengths.
+//! Codings of texts: raw, constant, dictionary, lengths, [symbols].
 //!
 //! ```text
 //! raw:        n + 1 × i32: where each text begins, and where the last ends │ the texts
@@ -10,22 +10,23 @@
 //! Numbers are those of [`nested`]. Raw is how Arrow lays texts out. A row without a value has the
 //! empty text, or whatever entry the row before has.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::leaf::limit;
 use super::nested::{self, Numbers};
-use super::{CONSTANT, Coding, DICTIONARY, LENGTHS, RAW};
-use crate::block::MAX_ROWS;
+#[cfg(feature = "fsst")]
+use super::symbols::Symbols;
+use super::{CONSTANT, Coding, DICTIONARY, LENGTHS, RAW, SYMBOLS, symbols};
+use crate::block::{Encoding, MAX_ROWS};
 use crate::rows::Strings;
 
-/// Appends the texts of a column, at least one, in as few lines of 64 bytes as may be, or raw where
-/// `is_plain`.
-pub(crate) fn seal(texts: &[Option<&str>], is_plain: bool, out: &mut Vec<u8>) -> Coding {
+/// Appends the texts of a column, at least one, in as few lines of 64 bytes as may be, or as Arrow has
+/// them.
+pub(crate) fn seal(texts: &[Option<&str>], encoding: Encoding, out: &mut Vec<u8>) -> Coding {
     let all = || texts.iter().map(|text| text.unwrap_or_default());
-    let bytes: usize = all().map(str::len).sum();
-    let raw_len = 4 * (texts.len() + 1) + bytes;
-    if is_plain {
+    if encoding == Encoding::Plain {
         raw(all(), out);
         return Coding::new(RAW, 0, 0);
     }
@@ -44,35 +45,44 @@ pub(crate) fn seal(texts: &[Option<&str>], is_plain: bool, out: &mut Vec<u8>) ->
         last
     });
     let rows = Numbers::new(rows.collect(), 0, true);
-    let kinds = lengths(entries.keys().copied());
+    let kinds = lengths(entries.keys().map(|entry| entry.len()));
     let kinds_bytes: usize = entries.keys().map(|entry| entry.len()).sum();
-    let dictionary_len = 4 + kinds.len() + rows.len() + kinds_bytes;
-    let each = lengths(all());
-    let each_len = each.len() + bytes;
+    let each = lengths(all().map(str::len));
+    let bytes: usize = all().map(str::len).sum();
     // The lower number of equals.
-    let is_dictionary = dictionary_len < limit(raw_len);
-    let best = if is_dictionary {
-        dictionary_len
-    } else {
-        raw_len
-    };
-    if each_len < limit(best) {
-        each.encode(out);
-        all().for_each(|text| out.extend_from_slice(text.as_bytes()));
-        Coding::new(LENGTHS, 0, 0)
-    } else if !is_dictionary {
-        raw(all(), out);
-        Coding::new(RAW, 0, 0)
-    } else {
-        out.extend_from_slice(&(entries.len() as u16).to_le_bytes());
-        out.extend_from_slice(&[0, 0]);
-        kinds.encode(out);
-        rows.encode(out);
-        entries
-            .keys()
-            .for_each(|entry| out.extend_from_slice(entry.as_bytes()));
-        Coding::new(DICTIONARY, 0, 0)
+    let (mut codec, mut len) = (RAW, 4 * (texts.len() + 1) + bytes);
+    let dictionary_len = 4 + kinds.len() + rows.len() + kinds_bytes;
+    for (other, other_len) in [(DICTIONARY, dictionary_len), (LENGTHS, each.len() + bytes)] {
+        if other_len < limit(len) {
+            (codec, len) = (other, other_len);
+        }
     }
+    #[cfg(feature = "fsst")]
+    if encoding == Encoding::Archive {
+        let symbols = Symbols::of(&all().collect::<Vec<_>>());
+        if symbols.len() < limit(len) {
+            symbols.encode(out);
+            return Coding::new(SYMBOLS, 0, 0);
+        }
+    }
+    let start = out.len();
+    match codec {
+        DICTIONARY => {
+            out.extend_from_slice(&(entries.len() as u16).to_le_bytes());
+            out.extend_from_slice(&[0, 0]);
+            kinds.encode(out);
+            rows.encode(out);
+            let entries = entries.keys();
+            entries.for_each(|entry| out.extend_from_slice(entry.as_bytes()));
+        }
+        LENGTHS => {
+            each.encode(out);
+            all().for_each(|text| out.extend_from_slice(text.as_bytes()));
+        }
+        _ => raw(all(), out),
+    }
+    debug_assert_eq!(out.len() - start, len);
+    Coding::new(codec, 0, 0)
 }
 
 fn raw<'a>(texts: impl Iterator<Item = &'a str> + Clone, out: &mut Vec<u8>) {
@@ -86,8 +96,9 @@ fn raw<'a>(texts: impl Iterator<Item = &'a str> + Clone, out: &mut Vec<u8>) {
     texts.for_each(|text| out.extend_from_slice(text.as_bytes()));
 }
 
-fn lengths<'a>(texts: impl Iterator<Item = &'a str>) -> Numbers {
-    let lengths: Vec<u64> = texts.map(|text| text.len() as u64).collect();
+/// Lengths of at least one text.
+pub(super) fn lengths(lengths: impl Iterator<Item = usize>) -> Numbers {
+    let lengths: Vec<u64> = lengths.map(|length| length as u64).collect();
     let base = lengths.iter().copied().min().unwrap_or(0);
     Numbers::new(lengths, base, true)
 }
@@ -96,12 +107,19 @@ fn lengths<'a>(texts: impl Iterator<Item = &'a str>) -> Numbers {
 struct Texts<'a> {
     /// Where each row's text lies; all lie within `bytes`.
     rows: Vec<Range<usize>>,
-    bytes: &'a [u8],
+    bytes: Cow<'a, [u8]>,
 }
 
 impl<'a> Texts<'a> {
-    /// `None` where `payload` is not exactly `rows` texts so coded.
-    fn read(coding: &Coding, payload: &'a [u8], rows: usize) -> Option<Self> {
+    /// `None` where `payload` is not exactly `rows` texts of at most `max` bytes so coded.
+    fn read(coding: &Coding, payload: &'a [u8], rows: usize, max: usize) -> Option<Self> {
+        let texts = Self::read_any(coding, payload, rows, max)?;
+        let are_short = texts.rows.iter().all(|row| row.len() <= max);
+        are_short.then_some(texts)
+    }
+
+    /// The same, perhaps longer than `max`.
+    fn read_any(coding: &Coding, payload: &'a [u8], rows: usize, max: usize) -> Option<Self> {
         if *coding != Coding::new(coding.codec, 0, 0) {
             return None;
         }
@@ -118,12 +136,12 @@ impl<'a> Texts<'a> {
                 let rows = offsets.windows(2).map(|ends| ends[0]..ends[1]);
                 (is_good && offsets.is_sorted()).then(|| Self {
                     rows: rows.collect(),
-                    bytes,
+                    bytes: bytes.into(),
                 })
             }
             CONSTANT => Some(Self {
                 rows: vec![0..payload.len(); rows],
-                bytes: payload,
+                bytes: payload.into(),
             }),
             DICTIONARY => {
                 let (head, rest) = payload.split_first_chunk::<4>()?;
@@ -138,12 +156,24 @@ impl<'a> Texts<'a> {
                 let entries = laid_out(lengths, bytes)?;
                 let row = |entry: &u64| entries.get(usize::try_from(*entry).ok()?).cloned();
                 let rows = numbers.iter().map(row).collect::<Option<_>>()?;
-                Some(Self { rows, bytes })
+                Some(Self {
+                    rows,
+                    bytes: bytes.into(),
+                })
             }
             LENGTHS => {
                 let bytes = nested::numbers(payload, numbers)?;
-                let rows = laid_out(numbers, bytes)?;
-                Some(Self { rows, bytes })
+                Some(Self {
+                    rows: laid_out(numbers, bytes)?,
+                    bytes: bytes.into(),
+                })
+            }
+            SYMBOLS => {
+                let (bytes, rows) = symbols::decode(payload, numbers, max)?;
+                Some(Self {
+                    rows,
+                    bytes: bytes.into(),
+                })
             }
             _ => None,
         }
@@ -151,7 +181,7 @@ impl<'a> Texts<'a> {
 }
 
 /// Where texts of these lengths lie that are end to end exactly `bytes`.
-fn laid_out(lengths: &[u64], bytes: &[u8]) -> Option<Vec<Range<usize>>> {
+pub(super) fn laid_out(lengths: &[u64], bytes: &[u8]) -> Option<Vec<Range<usize>>> {
     let mut end = 0usize;
     let place = |length: &u64| {
         let start = end;
@@ -165,8 +195,7 @@ fn laid_out(lengths: &[u64], bytes: &[u8]) -> Option<Vec<Range<usize>>> {
 /// Whether `payload` is exactly `rows` texts of at most `max` bytes so coded. Whether they are UTF-8
 /// is asked when they are decoded.
 pub(crate) fn check(coding: &Coding, payload: &[u8], rows: usize, max: usize) -> bool {
-    let texts = Texts::read(coding, payload, rows);
-    texts.is_some_and(|texts| texts.rows.iter().all(|row| row.len() <= max))
+    Texts::read(coding, payload, rows, max).is_some()
 }
 
 /// The texts, empty where `is_null`. `None` where `payload` is none that [`check`] lets pass, or no
@@ -175,11 +204,12 @@ pub(crate) fn decode(
     coding: &Coding,
     payload: &[u8],
     rows: usize,
+    max: usize,
     is_null: impl Fn(usize) -> bool,
 ) -> Option<Strings> {
-    let texts = Texts::read(coding, payload, rows)?;
+    let texts = Texts::read(coding, payload, rows, max)?;
     // Once for all of them: where one ends within a character, `get` finds no text.
-    let all = std::str::from_utf8(texts.bytes).ok()?;
+    let all = std::str::from_utf8(&texts.bytes).ok()?;
     let mut strings = Strings::default();
     for (row, place) in texts.rows.into_iter().enumerate() {
         let text = all.get(place)?;
