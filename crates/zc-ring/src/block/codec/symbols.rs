@@ -36,6 +36,9 @@ pub(super) fn decode(
     let mut symbols = [([0; LONGEST], 0); ESCAPE as usize];
     for ((symbol, symbol_length), &length) in symbols.iter_mut().zip(symbol_lengths) {
         let (bytes, after) = rest.split_at_checked(length.into())?;
+        if bytes.is_empty() {
+            return None;
+        }
         symbol.get_mut(..bytes.len())?.copy_from_slice(bytes);
         (*symbol_length, rest) = (bytes.len(), after);
     }
