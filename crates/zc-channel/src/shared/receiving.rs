@@ -55,6 +55,7 @@ impl<T> Shared<T> {
             &self.receivers,
             self.core.capacity(),
             deadline,
+            || self.core.promises_item(),
             look,
             || self.nudge_senders(),
         ) {

@@ -74,9 +74,14 @@ impl<T> Shared<T> {
     ) -> Result<(), SendTimeoutError<T>> {
         let mut value = Some(value);
         let look = || self.poll_send(&mut value);
-        let sent = wait::block(&self.senders, self.core.capacity(), deadline, look, || {
-            self.nudge_receivers()
-        });
+        let sent = wait::block(
+            &self.senders,
+            self.core.capacity(),
+            deadline,
+            || self.core.promises_room(),
+            look,
+            || self.nudge_receivers(),
+        );
         match (sent, value) {
             (Some(Err(())), Some(value)) => Err(SendTimeoutError::Closed(value)),
             (None, Some(value)) => Err(SendTimeoutError::Timeout(value)),
@@ -157,9 +162,17 @@ impl<T> Shared<T> {
             &self.watchers
         };
         let look = || self.poll_reserve(count);
-        let granted = wait::block(line, self.core.capacity(), None, look, || {
-            self.nudge_receivers()
-        });
+        if let Some(granted) = look() {
+            return granted;
+        }
+        let granted = wait::block(
+            line,
+            self.core.capacity(),
+            None,
+            || self.core.promises_room(),
+            look,
+            || self.nudge_receivers(),
+        );
         granted.expect("a wait without deadline ends with a result")
     }
 }

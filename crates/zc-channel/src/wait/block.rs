@@ -20,22 +20,26 @@ use std::time::Instant;
 use zc_core::sync::{hint, thread};
 use zc_core::wait::{WaitList, WaitStrategy};
 
-/// Rounds that pause; the pauses double from [`first_pause`].
-const SPINS: u32 = 4;
+/// Rounds that pause.
+const SPINS: u32 = 15;
 /// Rounds that yield after that.
 const YIELDS: u32 = 128;
 
-/// Pauses of the first round, in a queue for `capacity` items.
-const fn first_pause(capacity: usize) -> u32 {
+/// Pauses of one round, in a queue for `capacity` items.
+const fn pauses(capacity: usize) -> u32 {
     if capacity >= 256 { 8 } else { 1 }
 }
 
 /// Blocks until `ready` gives something; `None` once `deadline` has passed, after one last look.
-/// `sleepy` is called each time before the thread goes to sleep. `capacity` is that of the queue.
+///
+/// A caller that wants what is there at once looks before. Between pauses `promises` is asked first
+/// whether a look is worth it, so that looking in vain takes no memory from those who work. `sleepy` is called each time before the thread goes to sleep. `capacity` is
+/// that of the queue.
 pub(crate) fn block<R>(
     list: &WaitList,
     capacity: usize,
     deadline: Option<Instant>,
+    promises: impl Fn() -> bool,
     mut ready: impl FnMut() -> Option<R>,
     mut sleepy: impl FnMut(),
 ) -> Option<R> {
@@ -46,18 +50,19 @@ pub(crate) fn block<R>(
         SPINS + YIELDS
     };
     for round in 0..rounds {
-        if let Some(result) = ready() {
+        let spins = round < SPINS;
+        if spins {
+            (0..pauses(capacity)).for_each(|_| hint::spin_loop());
+        } else {
+            thread::yield_now();
+        }
+        if (!spins || promises())
+            && let Some(result) = ready()
+        {
             return Some(result);
         }
         if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            return None;
-        }
-        if round < SPINS {
-            for _ in 0..first_pause(capacity) << round {
-                hint::spin_loop();
-            }
-        } else {
-            thread::yield_now();
+            return ready();
         }
     }
     list.block_until(WaitStrategy::Park, deadline, || {

@@ -2,14 +2,20 @@
 //!
 //! Putting a task to sleep and waking it costs some hundred nanoseconds on a runtime, ten times that
 //! if a worker sleeps with it. If the other side runs on another processor, what the task waits for is
-//! often there sooner; if it waits for this very worker, spinning is in vain, and nothing that a
-//! channel can see tells the two apart beforehand. So each line learns from what happened: every spin
-//! that found something is a point, every one in vain takes several, and without points a task spins
-//! only once in a while, to see whether times have changed.
+//! often there sooner; if it waits for this very worker, spinning is in vain. Two things tell the one
+//! from the other:
+//!
+//! * Each end notes on which thread one last waited there. If the last one at the other end waited on
+//!   *this* thread, it is most likely queued behind us: no spin. A task that is woken runs where its
+//!   waker does, so that two that take turns gather on one worker, until another steals one of them.
+//! * Elsewhere each line learns from what happened: every spin that found something is a point, every
+//!   one in vain takes several, and without points a task spins only once in a while, to see whether
+//!   times have changed.
 //!
 //! A spin is bounded at about the price of a wake-up, and holds up nobody but the other tasks of its
 //! worker for so long.
 
+use std::ptr;
 use std::sync::OnceLock;
 use std::thread::available_parallelism;
 
@@ -23,14 +29,20 @@ const SKIPS: usize = 63;
 const MOST: usize = 16;
 /// Points that a spin in vain costs.
 const PRICE: usize = 4;
-/// Looks of a spin, with pauses between that double from one.
-const ROUNDS: u32 = 6;
+/// Looks of a spin, with a pause before each.
+const PAUSES: u32 = 63;
 
 /// What spinning in one line has been worth lately. Only a hint: updates may get lost.
+///
+/// In memory of its own, and written only where something changes: those who wait at the other end
+/// read it.
 #[derive(Debug)]
+#[repr(align(128))]
 pub(crate) struct Luck {
     /// Below `SKIPS`: waits that were not spun for since the last one that was. From there on: points.
     score: AtomicUsize,
+    /// The thread on which one waited last; 0 before that.
+    thread: AtomicUsize,
 }
 
 impl Luck {
@@ -39,27 +51,47 @@ impl Luck {
         let _ = is_alone();
         Self {
             score: AtomicUsize::new(SKIPS),
+            thread: AtomicUsize::new(0),
         }
     }
 
-    /// Calls `ready` a few times within about a microsecond, unless that has been in vain lately.
+    /// Calls `ready` a few times within about a microsecond, where `promises` says that it is worth it,
+    /// unless that has been in vain lately, or those at the `other` end wait for this thread.
     #[inline]
-    pub(crate) fn spin<R>(&self, mut ready: impl FnMut() -> Option<R>) -> Option<R> {
+    pub(crate) fn spin<R>(
+        &self,
+        other: &Self,
+        promises: impl Fn() -> bool,
+        ready: impl FnMut() -> Option<R>,
+    ) -> Option<R> {
         // A model checker explores what this could only delay.
         if cfg!(any(zc_loom, zc_shuttle)) || is_alone() {
             return None;
         }
+        let this_thread = this_thread();
+        set(&self.thread, this_thread);
+        if other.thread.load(Relaxed) == this_thread {
+            return None;
+        }
+        self.spin_elsewhere(promises, ready)
+    }
+
+    fn spin_elsewhere<R>(
+        &self,
+        promises: impl Fn() -> bool,
+        mut ready: impl FnMut() -> Option<R>,
+    ) -> Option<R> {
         let score = self.score.load(Relaxed);
         if score < SKIPS {
             self.score.store(score + 1, Relaxed);
             return None;
         }
-        for round in 0..ROUNDS {
-            for _ in 0..1_u32 << round {
-                hint::spin_loop();
-            }
-            if let Some(result) = ready() {
-                self.score.store((score + 1).min(SKIPS + MOST), Relaxed);
+        for _ in 0..PAUSES {
+            hint::spin_loop();
+            if promises()
+                && let Some(result) = ready()
+            {
+                set(&self.score, (score + 1).min(SKIPS + MOST));
                 return Some(result);
             }
         }
@@ -73,6 +105,21 @@ impl Luck {
         );
         None
     }
+}
+
+/// Leaves memory that others read alone where nothing changes.
+fn set(place: &AtomicUsize, value: usize) {
+    if place.load(Relaxed) != value {
+        place.store(value, Relaxed);
+    }
+}
+
+/// A number for this thread, not 0: other threads that run have others.
+fn this_thread() -> usize {
+    thread_local! { static MARK: u8 = const { 0 }; }
+    // While a thread ends it may be without: then it is like no other.
+    MARK.try_with(|mark| ptr::from_ref(mark).addr())
+        .unwrap_or(1)
 }
 
 /// Whether there is no other processor on which anything could happen meanwhile.
@@ -90,10 +137,13 @@ mod tests {
         let mut all = Vec::new();
         for _ in 0..waits {
             let mut looks = 0;
-            let found = luck.spin(|| {
-                looks += 1;
-                hit.then_some(())
-            });
+            let found = luck.spin(
+                || true,
+                || {
+                    looks += 1;
+                    hit.then_some(())
+                },
+            );
             assert_eq!(found.is_some(), hit && looks > 0);
             all.push(looks);
         }
@@ -107,9 +157,9 @@ mod tests {
         }
         let luck = Luck::new();
         let all = looks(&luck, 1 + SKIPS + 1, false);
-        assert_eq!(all[0], ROUNDS as usize, "the first one tries");
+        assert_eq!(all[0], PAUSES as usize, "the first one tries");
         assert!(all[1..=SKIPS].iter().all(|&looks| looks == 0));
-        assert_eq!(all[SKIPS + 1], ROUNDS as usize, "and one tries again");
+        assert_eq!(all[SKIPS + 1], PAUSES as usize, "and one tries again");
     }
 
     #[test]

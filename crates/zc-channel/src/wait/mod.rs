@@ -26,7 +26,7 @@ pub(crate) async fn until<R>(
 ) -> R {
     let mut waiter = pin!(LazyWaiter::new(list));
     poll_fn(|cx| {
-        let polled = waiter.as_mut().poll_until(cx, &mut ready);
+        let polled = waiter.as_mut().poll_until(cx, || true, &mut ready);
         if polled.is_pending() {
             sleepy();
         }
