@@ -57,8 +57,7 @@ impl<T> Sender<T> {
         let mut look = || shared.poll_send_many(&mut items);
         let sent = look().or_else(|| {
             wait::block(
-                &shared.senders,
-                shared.core.capacity(),
+                shared.at_senders(),
                 None,
                 || shared.core.promises_room(),
                 look,
@@ -109,8 +108,7 @@ impl<T> Receiver<T> {
         let mut look = || shared.poll_recv_many(into, max);
         let received = look().or_else(|| {
             wait::block(
-                &shared.receivers,
-                shared.core.capacity(),
+                shared.at_receivers(),
                 None,
                 || shared.core.promises_item(),
                 look,

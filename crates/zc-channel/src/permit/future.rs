@@ -29,11 +29,7 @@ impl<'a, T> ReserveFuture<'a, T> {
     pub(super) fn new(shared: &'a Shared<T>) -> Self {
         Self {
             shared,
-            waiter: LazyWaiter::spinning(
-                &shared.senders,
-                &shared.senders_luck,
-                &shared.receivers_luck,
-            ),
+            waiter: LazyWaiter::spinning(shared.at_senders()),
         }
     }
 }

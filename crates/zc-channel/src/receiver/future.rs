@@ -27,11 +27,7 @@ impl<'a, T> RecvFuture<'a, T> {
     pub(super) fn new(shared: &'a Shared<T>) -> Self {
         Self {
             shared,
-            waiter: LazyWaiter::spinning(
-                &shared.receivers,
-                &shared.receivers_luck,
-                &shared.senders_luck,
-            ),
+            waiter: LazyWaiter::spinning(shared.at_receivers()),
         }
     }
 }

@@ -33,11 +33,7 @@ impl<'a, T> SendFuture<'a, T> {
     pub(super) fn new(shared: &'a Shared<T>, value: T) -> Self {
         Self {
             shared,
-            waiter: LazyWaiter::spinning(
-                &shared.senders,
-                &shared.senders_luck,
-                &shared.receivers_luck,
-            ),
+            waiter: LazyWaiter::spinning(shared.at_senders()),
             value: Some(value),
         }
     }

@@ -7,7 +7,7 @@ use zc_core::sync::seeded;
 use super::Shared;
 use crate::core::Vacancy;
 use crate::error::{ForceSendError, ReserveError, SendTimeoutError, TryReserveError, TrySendError};
-use crate::wait;
+use crate::wait::{self, Place};
 
 impl<T> Shared<T> {
     #[inline]
@@ -75,8 +75,7 @@ impl<T> Shared<T> {
         let mut value = Some(value);
         let look = || self.poll_send(&mut value);
         let sent = wait::block(
-            &self.senders,
-            self.core.capacity(),
+            self.at_senders(),
             deadline,
             || self.core.promises_room(),
             look,
@@ -156,7 +155,7 @@ impl<T> Shared<T> {
 
     pub(crate) fn block_reserve(&self, count: usize) -> Result<(), ReserveError> {
         // See the table above: several at once are waited for in a line of their own.
-        let line = if count == 1 {
+        let list = if count == 1 {
             &self.senders
         } else {
             &self.watchers
@@ -166,8 +165,10 @@ impl<T> Shared<T> {
             return granted;
         }
         let granted = wait::block(
-            line,
-            self.core.capacity(),
+            Place {
+                list,
+                ..self.at_senders()
+            },
             None,
             || self.core.promises_room(),
             look,

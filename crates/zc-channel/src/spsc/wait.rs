@@ -49,9 +49,8 @@ impl<T> Producer<T> {
     pub fn wait_room_blocking(&mut self, count: usize) -> Result<(), ReserveError> {
         let ring = Arc::clone(&self.ring);
         let mut look = || self.look_for_room(count);
-        let line = &ring.room;
-        let waited = look()
-            .or_else(|| crate::wait::block(line, ring.capacity(), None, || true, look, || {}));
+        let waited =
+            look().or_else(|| crate::wait::block(ring.at_producer(), None, || true, look, || {}));
         waited.expect("a wait without deadline ends with a result")
     }
 
@@ -107,9 +106,8 @@ impl<T> Consumer<T> {
     pub fn wait_items_blocking(&mut self, count: usize) -> usize {
         let ring = Arc::clone(&self.ring);
         let mut look = || self.look_for_items(count);
-        let line = &ring.items;
-        let waited = look()
-            .or_else(|| crate::wait::block(line, ring.capacity(), None, || true, look, || {}));
+        let waited =
+            look().or_else(|| crate::wait::block(ring.at_consumer(), None, || true, look, || {}));
         waited.expect("a wait without deadline ends with a result")
     }
 

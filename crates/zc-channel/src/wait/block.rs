@@ -18,7 +18,10 @@
 use std::time::Instant;
 
 use zc_core::sync::{hint, thread};
-use zc_core::wait::{WaitList, WaitStrategy};
+use zc_core::wait::WaitStrategy;
+
+use super::Place;
+use super::turns::LONG;
 
 /// Rounds that pause.
 const SPINS: u32 = 15;
@@ -33,43 +36,76 @@ const fn pauses(capacity: usize) -> u32 {
 /// Blocks until `ready` gives something; `None` once `deadline` has passed, after one last look.
 ///
 /// A caller that wants what is there at once looks before. Between pauses `promises` is asked first
-/// whether a look is worth it, so that looking in vain takes no memory from those who work. `sleepy` is called each time before the thread goes to sleep. `capacity` is
-/// that of the queue.
+/// whether a look is worth it, so that looking in vain takes no memory from those who work. `sleepy`
+/// is called each time before the thread goes to sleep.
 pub(crate) fn block<R>(
-    list: &WaitList,
-    capacity: usize,
+    place: Place<'_>,
     deadline: Option<Instant>,
     promises: impl Fn() -> bool,
     mut ready: impl FnMut() -> Option<R>,
     mut sleepy: impl FnMut(),
 ) -> Option<R> {
     // A model checker explores what this could only delay.
-    let rounds = if cfg!(any(zc_loom, zc_shuttle)) {
-        0
-    } else {
-        SPINS + YIELDS
-    };
-    for round in 0..rounds {
-        let spins = round < SPINS;
-        if spins {
-            (0..pauses(capacity)).for_each(|_| hint::spin_loop());
-        } else {
-            thread::yield_now();
+    if !cfg!(any(zc_loom, zc_shuttle)) {
+        if place.experience.others_may_run(place.other) {
+            let mut look = || if promises() { ready() } else { None };
+            if let Some(result) = spin(pauses(place.capacity), deadline, &mut look) {
+                return Some(result);
+            }
         }
-        if (!spins || promises())
-            && let Some(result) = ready()
+        if place.experience.turns.are_worth_it()
+            && let Some(result) = take_turns(place, deadline, &mut ready)
         {
             return Some(result);
         }
-        if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            return ready();
-        }
     }
-    list.block_until(WaitStrategy::Park, deadline, || {
+    place.list.block_until(WaitStrategy::Park, deadline, || {
         let done = ready();
         if done.is_none() {
             sleepy();
         }
         done
     })
+}
+
+/// Looks with pauses between.
+fn spin<R>(
+    pauses: u32,
+    deadline: Option<Instant>,
+    look: &mut impl FnMut() -> Option<R>,
+) -> Option<R> {
+    for _ in 0..SPINS {
+        (0..pauses).for_each(|_| hint::spin_loop());
+        let found = look();
+        if found.is_some() || deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            return found;
+        }
+    }
+    None
+}
+
+/// Looks with yields between, until one of them takes long.
+fn take_turns<R>(
+    place: Place<'_>,
+    deadline: Option<Instant>,
+    ready: &mut impl FnMut() -> Option<R>,
+) -> Option<R> {
+    let turns = &place.experience.turns;
+    let mut begin = Instant::now();
+    for _ in 0..YIELDS {
+        thread::yield_now();
+        let end = Instant::now();
+        let found = ready();
+        if end - begin >= LONG {
+            turns.was_long();
+            return found;
+        }
+        if found.is_some() || deadline.is_some_and(|deadline| end >= deadline) {
+            turns.were_short();
+            return found;
+        }
+        begin = end;
+    }
+    turns.were_short();
+    None
 }

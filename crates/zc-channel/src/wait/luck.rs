@@ -2,26 +2,18 @@
 //!
 //! Putting a task to sleep and waking it costs some hundred nanoseconds on a runtime, ten times that
 //! if a worker sleeps with it. If the other side runs on another processor, what the task waits for is
-//! often there sooner; if it waits for this very worker, spinning is in vain. Two things tell the one
-//! from the other:
-//!
-//! * Each end notes on which thread one last waited there. If the last one at the other end waited on
-//!   *this* thread, it is most likely queued behind us: no spin. A task that is woken runs where its
-//!   waker does, so that two that take turns gather on one worker, until another steals one of them.
-//! * Elsewhere each line learns from what happened: every spin that found something is a point, every
-//!   one in vain takes several, and without points a task spins only once in a while, to see whether
-//!   times have changed.
+//! often there sooner, but a channel cannot see that beforehand. So each line learns from what
+//! happened: every spin that found something is a point, every one in vain takes several, and without
+//! points a task spins only once in a while, to see whether times have changed.
 //!
 //! A spin is bounded at about the price of a wake-up, and holds up nobody but the other tasks of its
 //! worker for so long.
 
-use std::ptr;
-use std::sync::OnceLock;
-use std::thread::available_parallelism;
-
 use zc_core::sync::atomic::Ordering::Relaxed;
 use zc_core::sync::hint;
 use zc_core::sync::unmodelled::AtomicUsize;
+
+use super::experience::set;
 
 /// Waits without a spin between two that try.
 const SKIPS: usize = 63;
@@ -33,50 +25,22 @@ const PRICE: usize = 4;
 const PAUSES: u32 = 63;
 
 /// What spinning in one line has been worth lately. Only a hint: updates may get lost.
-///
-/// In memory of its own, and written only where something changes: those who wait at the other end
-/// read it.
 #[derive(Debug)]
-#[repr(align(128))]
-pub(crate) struct Luck {
+pub(super) struct Luck {
     /// Below `SKIPS`: waits that were not spun for since the last one that was. From there on: points.
     score: AtomicUsize,
-    /// The thread on which one waited last; 0 before that.
-    thread: AtomicUsize,
 }
 
 impl Luck {
-    pub(crate) fn new() -> Self {
-        // Asked for now: the first answer reads files, and waiting must allocate nothing.
-        let _ = is_alone();
+    pub(super) const fn new() -> Self {
         Self {
             score: AtomicUsize::new(SKIPS),
-            thread: AtomicUsize::new(0),
         }
     }
 
     /// Calls `ready` a few times within about a microsecond, where `promises` says that it is worth it,
-    /// unless that has been in vain lately, or those at the `other` end wait for this thread.
-    #[inline]
-    pub(crate) fn spin<R>(
-        &self,
-        other: &Self,
-        promises: impl Fn() -> bool,
-        ready: impl FnMut() -> Option<R>,
-    ) -> Option<R> {
-        // A model checker explores what this could only delay.
-        if cfg!(any(zc_loom, zc_shuttle)) || is_alone() {
-            return None;
-        }
-        let this_thread = this_thread();
-        set(&self.thread, this_thread);
-        if other.thread.load(Relaxed) == this_thread {
-            return None;
-        }
-        self.spin_elsewhere(promises, ready)
-    }
-
-    fn spin_elsewhere<R>(
+    /// unless that has been in vain lately.
+    pub(super) fn spin<R>(
         &self,
         promises: impl Fn() -> bool,
         mut ready: impl FnMut() -> Option<R>,
@@ -107,27 +71,6 @@ impl Luck {
     }
 }
 
-/// Leaves memory that others read alone where nothing changes.
-fn set(place: &AtomicUsize, value: usize) {
-    if place.load(Relaxed) != value {
-        place.store(value, Relaxed);
-    }
-}
-
-/// A number for this thread, not 0: other threads that run have others.
-fn this_thread() -> usize {
-    thread_local! { static MARK: u8 = const { 0 }; }
-    // While a thread ends it may be without: then it is like no other.
-    MARK.try_with(|mark| ptr::from_ref(mark).addr())
-        .unwrap_or(1)
-}
-
-/// Whether there is no other processor on which anything could happen meanwhile.
-fn is_alone() -> bool {
-    static ALONE: OnceLock<bool> = OnceLock::new();
-    *ALONE.get_or_init(|| available_parallelism().is_ok_and(|count| count.get() == 1))
-}
-
 #[cfg(all(test, not(any(zc_loom, zc_shuttle))))]
 mod tests {
     use super::*;
@@ -152,9 +95,6 @@ mod tests {
 
     #[test]
     fn a_spin_in_vain_is_not_repeated_for_a_while() {
-        if is_alone() {
-            return;
-        }
         let luck = Luck::new();
         let all = looks(&luck, 1 + SKIPS + 1, false);
         assert_eq!(all[0], PAUSES as usize, "the first one tries");
@@ -164,9 +104,6 @@ mod tests {
 
     #[test]
     fn what_was_of_use_survives_a_few_failures() {
-        if is_alone() {
-            return;
-        }
         let luck = Luck::new();
         assert!(looks(&luck, 2 * MOST, true).iter().all(|&looks| looks == 1));
         let tries = looks(&luck, 20, false);
