@@ -101,6 +101,9 @@ fn take_turns<R>(
     let turns = &place.experience.turns;
     let mut begin = Instant::now();
     for _ in 0..YIELDS {
+        if deadline.is_some_and(|deadline| begin >= deadline) {
+            return None;
+        }
         thread::yield_now();
         let end = Instant::now();
         let found = ready();
@@ -108,7 +111,7 @@ fn take_turns<R>(
             turns.was_long();
             return found;
         }
-        if found.is_some() || deadline.is_some_and(|deadline| end >= deadline) {
+        if found.is_some() {
             turns.were_short();
             return found;
         }

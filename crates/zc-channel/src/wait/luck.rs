@@ -40,6 +40,7 @@ impl Luck {
 
     /// Calls `ready` a few times within about a microsecond, where `promises` says that it is worth it,
     /// unless that has been in vain lately.
+    #[inline]
     pub(super) fn spin<R>(
         &self,
         promises: impl Fn() -> bool,
