@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use zc_benches::broadcast::throughput::{Cores, throughput};
 use zc_benches::broadcast::waiting::{idle, wake_up};
-use zc_benches::broadcast::{Shape, ours};
+use zc_benches::broadcast::{Shape, bare, ours};
 use zc_benches::{Bench, Unit};
 
 const CAPACITY: usize = 16 * 1024;
@@ -66,6 +66,7 @@ fn main() -> ExitCode {
             .cell("wake-up of three that wait, p50", Unit::NsPerOp, 16)
             .goal(10_000.0)
             .ours(move |rows| wake_up(ours::open(CAPACITY, 3)?, 0.5, rows))
+            .limit(move |rows| bare::wake_up(0.5, rows))
             .run();
     })
 }

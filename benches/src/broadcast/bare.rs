@@ -182,6 +182,39 @@ pub fn line_round_trip(q: f64, rounds: u64) -> Result<Duration, String> {
     quantile(&mut trips, q)
 }
 
+/// A thread that parks and one that unparks it every 2 ms; the quantile `q` of the times between.
+///
+/// # Errors
+/// When a thread panics.
+pub fn wake_up(q: f64, rounds: u64) -> Result<Duration, String> {
+    let flag = Arc::new(AtomicU64::new(0));
+    let seen = Arc::clone(&flag);
+    let sleeper = std::thread::spawn(move || {
+        let got = (1..=rounds).map(|round| {
+            while seen.load(Ordering::Acquire) < round {
+                std::thread::park();
+            }
+            Instant::now()
+        });
+        got.collect::<Vec<_>>()
+    });
+    let sent: Vec<Instant> = (1..=rounds)
+        .map(|round| {
+            std::thread::sleep(Duration::from_millis(2));
+            let now = Instant::now();
+            flag.store(round, Ordering::Release);
+            sleeper.thread().unpark();
+            now
+        })
+        .collect();
+    let got = sleeper.join().map_err(|_| "the sleeper panicked")?;
+    let ways = sent.iter().zip(got);
+    let mut ways: Vec<Duration> = ways
+        .map(|(sent, got)| got.saturating_duration_since(*sent))
+        .collect();
+    quantile(&mut ways, q)
+}
+
 /// One line, written once a microsecond: the quantile `q` of the ways.
 ///
 /// # Errors

@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 use zc_core::sync::Arc;
 
 use super::gate::Licence;
+use super::pace::Pace;
 use super::place::bump;
 use super::{Sequencer, Source};
 use crate::error::ProducerError;
@@ -31,6 +32,7 @@ pub(crate) struct Writer {
     /// There until the drop.
     source: Option<Source>,
     state: State,
+    pace: Pace,
 }
 
 #[derive(Debug)]
@@ -61,6 +63,7 @@ impl Writer {
                 blocked_since: None,
                 evict_at: None,
             },
+            pace: Pace::default(),
         })
     }
 
@@ -114,7 +117,10 @@ impl Writer {
     #[cold]
     fn wait(&mut self, n: u64, deadline: Option<Instant>, stop: impl Fn() -> bool) -> bool {
         let Self {
-            sequencer, state, ..
+            sequencer,
+            state,
+            pace,
+            ..
         } = self;
         bump(&sequencer.stats.full_stalls, 1);
         let started = Instant::now();
@@ -131,9 +137,7 @@ impl Writer {
                 let is_sooner = |at| until.is_none_or(|until| at < until);
                 state.evict_at.is_some_and(is_sooner).then_some(false)
             };
-            let found = sequencer
-                .space
-                .block_until(sequencer.strategy, until, ready);
+            let found = pace.wait(&sequencer.space, sequencer.strategy, until, ready);
             if found == Some(true) {
                 break true;
             }
