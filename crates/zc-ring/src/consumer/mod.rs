@@ -27,8 +27,8 @@ pub use poll::{Event, Poll};
 pub use prefetch::Prefetch;
 pub(crate) use reader::{ReadState, Reader, deadline};
 
-use crate::sequencer::{Sequencer, lease};
 use crate::sequencer::place::{Place, bump};
+use crate::sequencer::{Sequencer, lease};
 use crate::slots::Slots;
 use group::{Found, Membership};
 use stream::StreamWaiter;
@@ -287,7 +287,12 @@ impl<T> Consumer<T> {
         bump(&state.place.stats.waits, 1);
         let gathers = pace.gather(sequencer.capacity);
         if !gathers || is_ready(kind, state, sequencer, slots).is_none() {
-            let ready = || is_ready(kind, state, sequencer, slots);
+            let ready = || {
+                is_ready(kind, state, sequencer, slots)?;
+                // The row's line comes while this thread is on its way back to whoever reads it.
+                slots.prefetch(state.next());
+                Some(())
+            };
             // None: the deadline has passed, which the caller finds by looking.
             let _: Option<()> = pace.wait(&sequencer.data, sequencer.strategy, deadline, ready);
         }

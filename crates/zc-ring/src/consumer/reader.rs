@@ -57,7 +57,7 @@ pub(crate) struct ReadState {
     end: u64,
     /// The thread this is let to.
     pub(super) tenant: u64,
-    /// Reads whatever is published, and cannot be evicted: `seen` is not behind `next`.
+    /// Reads whatever is published, and cannot be evicted.
     is_simple: bool,
     /// Whether rows were lost between one thread that polled this and the next.
     is_revoked: bool,
@@ -225,11 +225,16 @@ impl ReadState {
     /// `Some` where a look would find something other than `Empty`.
     #[inline]
     pub(crate) fn is_ready(&mut self, sequencer: &Sequencer) -> Option<()> {
-        if self.is_simple && self.end == self.next && self.seen == self.next {
+        if self.is_simple && self.end == self.next && self.ready() == 0 {
             // The shortest way to look in vain, and so the soonest to find something.
             let is_closed = sequencer.is_closed();
             self.seen = sequencer.head();
-            let has_void = || sequencer.voids.first_within(self.next, self.ready()).is_some();
+            let has_void = || {
+                sequencer
+                    .voids
+                    .first_within(self.next, self.ready())
+                    .is_some()
+            };
             if self.seen == self.next && !is_closed {
                 return None;
             }
@@ -250,19 +255,22 @@ impl ReadState {
         if self.end != self.next || !self.is_simple {
             return None;
         }
-        if self.seen == self.next {
-            self.seen = sequencer.head();
+        let mut seen = self.seen;
+        if self.ready() < limit as u64 {
+            seen = sequencer.head();
         }
-        let ready = self.seen.wrapping_sub(self.next);
+        let ready = seen.wrapping_sub(self.next);
         let has_void = || sequencer.voids.first_within(self.next, ready).is_some();
         if ready == 0 || limit == 0 || has_void() {
             return None;
         }
         if ready > limit as u64 {
+            self.seen = seen;
             self.take(sequencer, limit);
             return Some(limit);
         }
-        self.take_to(sequencer, self.seen, ready);
+        // Nothing is left of what was seen: not worth a store.
+        self.take_to(sequencer, seen, ready);
         // No more than the capacity, which is a usize.
         Some(ready as usize)
     }
@@ -272,7 +280,7 @@ impl ReadState {
     pub(crate) fn look(&mut self, sequencer: &Sequencer, limit: usize) -> Poll<usize> {
         if self.end == self.next && !self.is_evicted() {
             let mut ready = self.ready();
-            if ready == 0 {
+            if ready < limit as u64 {
                 self.seen = self.bound(sequencer.head());
                 ready = self.ready();
             }
@@ -326,9 +334,9 @@ impl ReadState {
         self.is_revoked || self.place.is_evicted()
     }
 
-    /// How many rows from `next` were seen to be readable. `seen` may be behind `next` where this
-    /// consumer started ahead of one it reads after.
-    #[inline]
+    /// How many rows from `next` were seen to be readable. `seen` may be behind `next` where all of it was
+    /// taken, or this consumer started ahead of one it reads after.
+    #[inline(always)]
     fn ready(&self) -> u64 {
         let ready = self.seen.wrapping_sub(self.next);
         if ready > i64::MAX as u64 { 0 } else { ready }

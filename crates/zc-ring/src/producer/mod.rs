@@ -157,9 +157,10 @@ impl<T> Producer<T> {
             return self.fill_beside(fill);
         }
         let sequence = self.writer.next();
-        self.writer.begin(1);
+        let begun = self.writer.begin_one();
         // SAFETY: this is the writer, and the row is reserved; the licence is not shared.
         fill(unsafe { self.slots.write_one(sequence) });
+        begun.is_whole();
         self.slots.mirror(sequence, 1);
         self.writer.publish(1);
         sequence

@@ -5,9 +5,9 @@
 //!
 //! To spin where more threads are runnable than there are cores keeps those from running that would
 //! end the wait. A yield shows it: it takes long where somebody else had the core meanwhile. From then
-//! on [`CROWDED`] waits begin with yielding. Yields are many before a park ([`YIELDS`]), because a
+//! on [`CROWDED`] waits begin with yielding, and nothing gathers. Yields are many before a park, because a
 //! park and the wake that ends it cost more than a turn of the others, and bounded, because an idle end must
-//! not keep a core awake.
+//! not keep a core awake: [`YIELDS`] in which nobody else ran, and [`ALL_YIELDS`] in any case.
 //!
 //! # Gathering
 //!
@@ -25,8 +25,10 @@ use zc_core::wait::{WaitList, WaitStrategy};
 
 /// Waits that begin with yielding once a yield has shown that others want the core.
 const CROWDED: u8 = 32;
-/// Yields before a park.
+/// Yields before a park in which nobody else ran.
 const YIELDS: u32 = 64;
+/// Yields before a park.
+const ALL_YIELDS: u32 = 512;
 /// A yield that takes so long has let somebody else run.
 const SOMEBODY_RAN: Duration = Duration::from_micros(4);
 /// Looks at which a wait has ended at once: three pauses.
@@ -65,7 +67,8 @@ impl Pace {
             return Some(found);
         }
         self.at_once = 0;
-        for _ in 0..YIELDS {
+        let mut alone = 0;
+        for _ in 0..ALL_YIELDS {
             let before = Instant::now();
             if deadline.is_some_and(|deadline| before >= deadline) {
                 return ready();
@@ -73,9 +76,14 @@ impl Pace {
             thread::yield_now();
             if before.elapsed() >= SOMEBODY_RAN {
                 self.crowded = CROWDED;
+            } else {
+                alone += 1;
             }
             if let Some(found) = ready() {
                 return Some(found);
+            }
+            if alone == YIELDS {
+                break;
             }
         }
         list.block_until(WaitStrategy::Park, deadline, ready)
@@ -106,7 +114,7 @@ impl Pace {
     /// Lets rows gather in a ring of `capacity` rows, where that pays. Whether it did.
     #[inline]
     pub(crate) fn gather(&self, capacity: usize) -> bool {
-        let gathers = self.at_once == STREAK;
+        let gathers = self.at_once == STREAK && self.crowded == 0;
         if gathers {
             (0..GATHER.min(capacity / 8)).for_each(|_| hint::spin_loop());
         }
@@ -117,5 +125,67 @@ impl Pace {
     #[inline]
     pub(crate) fn gathered(&mut self, rows: usize) {
         self.at_once = if rows < WORTH { 0 } else { STREAK };
+    }
+}
+
+#[cfg(all(test, not(any(zc_loom, zc_shuttle))))]
+mod tests {
+    use super::*;
+
+    fn wait(pace: &mut Pace, looks: u32) {
+        let mut left = looks;
+        let ready = || {
+            left -= 1;
+            (left == 0).then_some(())
+        };
+        let found = pace.wait(&WaitList::new(), WaitStrategy::Adaptive, None, ready);
+        assert_eq!(found, Some(()));
+    }
+
+    #[test]
+    fn rows_gather_only_while_waits_end_at_once_and_many_have_gathered() {
+        let mut pace = Pace::default();
+        for _ in 0..STREAK {
+            assert!(!pace.gather(1024));
+            wait(&mut pace, AT_ONCE);
+        }
+        assert!(pace.gather(1024));
+        pace.gathered(WORTH);
+        assert!(pace.gather(1024));
+        pace.gathered(WORTH - 1);
+        assert!(!pace.gather(1024));
+        (0..STREAK).for_each(|_| wait(&mut pace, 1));
+        assert!(pace.gather(1024));
+        wait(&mut pace, AT_ONCE + 1);
+        assert!(!pace.gather(1024));
+    }
+
+    #[test]
+    fn a_crowd_is_remembered_for_a_while() {
+        let mut pace = Pace {
+            crowded: 2,
+            ..Pace::default()
+        };
+        assert_eq!(pace.spin(&mut || Some(())), None);
+        assert_eq!(pace.spin(&mut || Some(())), None);
+        assert_eq!(pace.spin(&mut || Some(())), Some(()));
+    }
+
+    #[test]
+    fn a_wait_ends_at_its_deadline_in_every_stage() {
+        for crowded in [0, 1] {
+            let mut pace = Pace {
+                crowded,
+                ..Pace::default()
+            };
+            for timeout in [Duration::ZERO, Duration::from_millis(5)] {
+                let deadline = Instant::now() + timeout;
+                let never = || None::<()>;
+                let list = WaitList::new();
+                let found = pace.wait(&list, WaitStrategy::Adaptive, Some(deadline), never);
+                assert_eq!(found, None);
+                assert!(Instant::now() >= deadline);
+            }
+        }
     }
 }

@@ -39,7 +39,7 @@ pub(crate) struct Writer {
 struct State {
     next: u64,
     licence: u64,
-    /// End of the furthest range that was begun.
+    /// End of the furthest range that was begun and not published, if that is beyond `next`.
     begun: u64,
     shared: bool,
     /// Since when the producer has been refused.
@@ -198,6 +198,14 @@ impl Writer {
         }
     }
 
+    /// As [`begin`](Self::begin) for one row, where nobody copies: a store only if the closure that fills it
+    /// panics.
+    #[inline(always)]
+    pub(crate) fn begin_one(&mut self) -> Begun<'_> {
+        debug_assert!(!self.state.shared);
+        Begun(&mut self.state)
+    }
+
     /// Publishes the next `n` rows, which are complete.
     #[inline]
     pub(crate) fn publish(&mut self, n: usize) {
@@ -207,6 +215,25 @@ impl Writer {
         self.sequencer.stats.published(n as u64);
         self.sequencer.stamps.publish(next, n as u64);
         self.sequencer.store_head(next);
+    }
+}
+
+/// A row is being filled; dropped where that has panicked.
+#[derive(Debug)]
+pub(crate) struct Begun<'a>(&'a mut State);
+
+impl Begun<'_> {
+    /// The row is complete.
+    #[inline(always)]
+    pub(crate) fn is_whole(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Begun<'_> {
+    #[cold]
+    fn drop(&mut self) {
+        self.0.begun = self.0.next.wrapping_add(1);
     }
 }
 

@@ -42,9 +42,9 @@ use super::gate::Licence;
 use super::pace::Pace;
 use super::place::bump;
 use super::{Sequencer, Source};
-use sole::{Block, Rest, Seat, Sole, Taken};
 use crate::error::ProducerError;
 use crate::metrics::ProducerStats;
+use sole::{Block, Rest, Seat, Sole, Taken};
 
 /// What all producers of a ring share.
 #[derive(Debug)]
@@ -216,7 +216,7 @@ impl MultiWriter {
             self.multi.sole.sit(&self.seat);
         }
         loop {
-            let next = self.sequencer.claim.load(edge("ring.claim", Ordering::Acquire));
+            let next = self.sequencer.claim.load(Ordering::Relaxed);
             let is_sole = self.multi.sole.is_held_by(&self.seat);
             if is_sole && self.block.end != self.block.next {
                 // Too few for these: not to be in the way of itself.
@@ -243,8 +243,7 @@ impl MultiWriter {
             let shared = || self.multi.shared.load(Ordering::Relaxed);
             if is_sole {
                 let sole = &self.multi.sole;
-                if let Some((first, end)) =
-                    sole.next_block(&self.sequencer, &self.seat, licence, n)
+                if let Some((first, end)) = sole.next_block(&self.sequencer, &self.seat, licence, n)
                 {
                     let (next, shared) = (first.wrapping_add(n), shared());
                     self.block = Block { next, end, shared };
@@ -264,7 +263,11 @@ impl MultiWriter {
     /// Counts how long nobody else has claimed.
     fn count(&mut self, first: u64, end: u64) {
         let goes_on = first == self.last_end;
-        self.streak = if goes_on { self.streak.saturating_add(1) } else { 0 };
+        self.streak = if goes_on {
+            self.streak.saturating_add(1)
+        } else {
+            0
+        };
         self.last_end = end;
     }
 

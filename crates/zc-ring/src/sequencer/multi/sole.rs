@@ -34,10 +34,13 @@
 //!   its rows to others to publish.
 //! * **O4** Who sits down has published all that it has claimed. Others may have stamped ranges behind rows of its own
 //!   before that, which a holder would not look for.
+//!
+//! Every order that matters is one of a store before a load, so the words themselves are Relaxed: it is the barriers
+//! that count, and rows are handed over by the licence and the head.
 
 use crossbeam_utils::CachePadded;
 use zc_core::sync::atomic::{AtomicU64, Ordering};
-use zc_core::sync::{Arc, Mutex, asymmetric, edge, seeded, store_load_barrier};
+use zc_core::sync::{Arc, Mutex, asymmetric, seeded, store_load_barrier};
 
 use crate::sequencer::Sequencer;
 
@@ -139,7 +142,7 @@ impl Sole {
     /// Whether `seat` is the holder's.
     #[inline]
     pub(super) fn is_held_by(&self, seat: &Seat) -> bool {
-        !self.is_closed() && self.holder.load(edge("ring.sole", Ordering::Acquire)) == seat.number
+        !self.is_closed() && self.holder.load(Ordering::Relaxed) == seat.number
     }
 
     /// Whether another than `seat` is the holder's.
@@ -148,7 +151,7 @@ impl Sole {
         if self.is_closed() {
             return false;
         }
-        let holder = self.holder.load(edge("ring.sole", Ordering::Acquire));
+        let holder = self.holder.load(Ordering::Relaxed);
         holder != VACANT && holder != seat.number
     }
 
@@ -157,8 +160,7 @@ impl Sole {
     #[inline]
     pub(super) fn take(&self, seat: &Seat, first: u64, n: u64) -> Taken {
         let end = first.wrapping_add(n);
-        seat.taken
-            .store(end, edge("ring.taken", Ordering::Release));
+        seat.taken.store(end, Ordering::Relaxed);
         if !seeded("ring.take_barrier") {
             asymmetric::light();
         }
@@ -186,8 +188,7 @@ impl Sole {
         if self.holder.load(Ordering::Relaxed) == VACANT {
             seat.taken.store(state.end, Ordering::Relaxed);
             state.seat = Some(Arc::clone(seat));
-            self.holder
-                .store(seat.number, edge("ring.sole", Ordering::Release));
+            self.holder.store(seat.number, Ordering::Relaxed);
             // M4: from here on this one publishes without looking for stamps, unless it loses the seat.
             store_load_barrier();
         }
@@ -252,21 +253,20 @@ impl Sole {
 
     fn vacate(&self, sequencer: &Sequencer, only: Option<&Seat>) -> Rest {
         let mut state = self.state.lock();
-        let is_meant = |held: &Arc<CachePadded<Seat>>| only.is_none_or(|seat| seat.number == held.number);
+        let is_meant =
+            |held: &Arc<CachePadded<Seat>>| only.is_none_or(|seat| seat.number == held.number);
         if !state.seat.as_ref().is_some_and(is_meant) {
             return None;
         }
         let seat = state.seat.take()?;
-        self.holder
-            .store(LEAVING, edge("ring.sole", Ordering::Release));
+        self.holder.store(LEAVING, Ordering::Relaxed);
         if only.is_none() && !seeded("ring.unseat_barrier") {
             asymmetric::heavy();
         }
-        let taken = seat.taken.load(edge("ring.taken", Ordering::Acquire));
+        let taken = seat.taken.load(Ordering::Relaxed);
         seat.left.store(taken, Ordering::Relaxed);
         let rest = state.give_back(sequencer, taken);
-        self.holder
-            .store(VACANT, edge("ring.sole", Ordering::Release));
+        self.holder.store(VACANT, Ordering::Relaxed);
         rest
     }
 }
