@@ -16,6 +16,8 @@ pub(super) enum Does {
     Set(Tier),
     /// Runs the steps of the lane of the same name.
     Lane,
+    /// Runs one step, of whatever lane.
+    Step,
     Bench,
     Demo,
     Tidy,
@@ -41,6 +43,13 @@ pub(super) static COMMANDS: &[Command] = &[
         about: "`ci`, and the checks that take long",
         more: "Options as in `ci`.",
         does: Does::Set(Tier::Verify),
+    },
+    Command {
+        name: "step",
+        args: "NAME [CRATE] [--strict]",
+        about: "one step of `verify`, as `cargo xtask verify --list` names it",
+        more: "A name of two words may be one argument or two: `cargo xtask step demo smoke`.",
+        does: Does::Step,
     },
     Command {
         name: "demo",
