@@ -7,9 +7,11 @@ mod common;
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use common::{Dir, KIB, MIB, builder, open, pattern};
+use zc_core::sync::atomic::{AtomicBool, Ordering};
 use zc_diskcache::{CacheErrorKind, RawDiskCache, Verify};
 
 const RECORDS: u64 = 12_288;
@@ -210,6 +212,30 @@ async fn another_version_is_refused() {
     }
     let error = builder(&dir.path()).open().await.unwrap_err();
     assert_eq!(error.kind(), CacheErrorKind::Version);
+}
+
+/// A child process that another thread is just starting has every descriptor for a moment; the lock
+/// must not go with them.
+#[tokio::test]
+async fn a_child_that_is_being_started_keeps_no_lock() {
+    let dir = Dir::new();
+    let stop = Arc::new(AtomicBool::new(false));
+    let starting = std::thread::spawn({
+        let stop = Arc::clone(&stop);
+        move || {
+            while !stop.load(Ordering::Relaxed) {
+                let child = std::process::Command::new("true").status();
+                assert!(child.unwrap().success());
+            }
+        }
+    });
+    for n in 0..200 {
+        let opened = builder(&dir.path()).open().await;
+        let cache = opened.unwrap_or_else(|error| panic!("opening number {n}: {error}"));
+        drop(cache);
+    }
+    stop.store(true, Ordering::Relaxed);
+    starting.join().unwrap();
 }
 
 /// Every byte of the header, its copy and the session page, of every record in use and of some

@@ -21,7 +21,7 @@ pub(crate) struct CacheFile {
 impl CacheFile {
     /// Takes an open file and locks it for as long as it lives.
     pub(crate) fn lock(file: File, path: &Path) -> Result<Self, CacheError> {
-        lock_exclusively(&file).map_err(|error| match error.raw_os_error() {
+        set_lock(&file, true).map_err(|error| match error.raw_os_error() {
             Some(libc::EAGAIN | libc::EACCES) => CacheError::new(CacheErrorKind::InUse).at(path),
             _ => CacheError::io("locking", error).at(path),
         })?;
@@ -118,6 +118,16 @@ impl CacheFile {
     }
 }
 
+impl Drop for CacheFile {
+    /// Gives the lock up before the file is closed. Closing does that too, but not while a child
+    /// process is being started on another thread: until its `exec` it has the descriptor as well,
+    /// and whoever opened the file again meanwhile would be told that it is in use.
+    fn drop(&mut self) {
+        // If it fails the lock goes with the descriptor.
+        let _ = set_lock(&self.file, false);
+    }
+}
+
 impl AsFd for CacheFile {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.file.as_fd()
@@ -146,13 +156,19 @@ fn count(n: isize) -> io::Result<usize> {
     usize::try_from(n).map_err(|_| io::Error::last_os_error())
 }
 
-/// Locks the open file description, not the process: a second open in this process is refused as
-/// one in another process is, and no stray `close` of the same file gives the lock up.
+/// Takes the exclusive lock, or gives it up. It is the open file description's, not the process's: a
+/// second open in this process is refused as one in another process is, no stray `close` of the same
+/// file gives the lock up, and whoever has none gives up nothing.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn lock_exclusively(file: &File) -> io::Result<()> {
+fn set_lock(file: &File, exclusive: bool) -> io::Result<()> {
     // SAFETY: all zeros is a valid `flock`, and `l_pid` must be zero for this kind of lock.
     let mut whole_file: libc::flock = unsafe { std::mem::zeroed() };
-    whole_file.l_type = libc::F_WRLCK as libc::c_short;
+    let kind = if exclusive {
+        libc::F_WRLCK
+    } else {
+        libc::F_UNLCK
+    };
+    whole_file.l_type = kind as libc::c_short;
     whole_file.l_whence = libc::SEEK_SET as libc::c_short;
     // SAFETY: the command takes a pointer to a `flock`, which lives across the call.
     match unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &raw const whole_file) } {
@@ -162,9 +178,14 @@ fn lock_exclusively(file: &File) -> io::Result<()> {
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn lock_exclusively(file: &File) -> io::Result<()> {
+fn set_lock(file: &File, exclusive: bool) -> io::Result<()> {
+    let kind = if exclusive {
+        libc::LOCK_EX
+    } else {
+        libc::LOCK_UN
+    };
     // SAFETY: takes no pointer.
-    match unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } {
+    match unsafe { libc::flock(file.as_raw_fd(), kind | libc::LOCK_NB) } {
         -1 => Err(io::Error::last_os_error()),
         _ => Ok(()),
     }
