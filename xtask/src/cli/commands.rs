@@ -128,14 +128,15 @@ pub(super) static COMMANDS: &[Command] = &[
         name: "crash",
         args: CRATE,
         about: "the tests that kill processes, two thousand times each",
-        more: "",
+        more: "The cache's ten thousand times.",
         does: Does::Lane,
     },
     Command {
         name: "stress",
         args: CRATE,
         about: "every test program again and again, for ten minutes",
-        more: "Three at a time on two processors; ZC_STRESS makes single tests longer.",
+        more: "Three at a time on two processors; ZC_STRESS makes single tests longer. Then ten minutes of\n\
+               eviction under held views.",
         does: Does::Lane,
     },
     Command {
