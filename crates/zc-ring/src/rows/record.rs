@@ -158,7 +158,7 @@ impl<T> Record<T> {
         ColumnHandle::new(self.number, self.fingerprint, place)
     }
 
-    /// Whether one of its columns is a delta column.
+    /// Whether all its columns are plain.
     #[inline(always)]
     pub(super) fn is_plain(&self) -> bool {
         self.key == Key::new(self.number, Form::Plain)

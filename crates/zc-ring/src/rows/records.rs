@@ -43,7 +43,7 @@ struct Run<'a> {
 
 impl<'a, T: RecordData> Records<'a, T> {
     #[inline(always)]
-    pub(super) fn new(rows: Rows<'a>, record: &'a Record<T>) -> Result<Self, RowError> {
+    pub(crate) fn new(rows: Rows<'a>, record: &'a Record<T>) -> Result<Self, RowError> {
         let store = rows.store;
         let is_of_it = record.key.number() == store.shape.number;
         if !is_of_it && record.fingerprint != store.schema.fingerprint() {

@@ -77,9 +77,10 @@ impl Words {
         }
     }
 
+    /// Where the word at `index` is, or the end of the words.
     #[inline]
     fn at(&self, index: usize) -> *mut u64 {
-        debug_assert!(index < self.len);
+        debug_assert!(index <= self.len);
         self.start.as_ptr().wrapping_add(index)
     }
 
