@@ -88,12 +88,12 @@ fn set(
 ) -> std::result::Result<(), Box<dyn Error>> {
     to.set(schema.column::<[u8]>("bytes")?, &[number as u8; 3])?;
     // Every word is full of something else before the records are set.
-    if number % 2 == 0 {
+    if number.is_multiple_of(2) {
         to.set(schema.column::<u16>("f")?, u16::MAX)?;
         to.set(schema.column::<u32>("a")?, u32::MAX)?;
     }
     to.set_record(&by.any, (row.lone, 0, row.maybe))?;
-    if number % 7 == 0 {
+    if number.is_multiple_of(7) {
         to.set(schema.column::<i64>("c")?, row.mixed.1)?;
         to.set(schema.column::<i32>("d")?, row.mixed.3)?;
         to.set(schema.column::<i16>("e")?, row.mixed.2)?;
@@ -259,11 +259,9 @@ fn records_of_other_schemas_are_refused() -> Result {
     let old = Schema::builder().i64("x").i64("y").build()?;
     let new = Schema::builder().i64("y").i64("x").build()?;
     let other = Schema::builder().i64("z").i64("y").build()?;
-    let (old_record, new_record, other_record): (Record<(i64, i64)>, Record<(i64, i64)>, _) = (
-        old.record(["x", "y"])?,
-        new.record(["x", "y"])?,
-        other.record::<(i64,)>(["z"])?,
-    );
+    let old_record: Record<(i64, i64)> = old.record(["x", "y"])?;
+    let new_record: Record<(i64, i64)> = new.record(["x", "y"])?;
+    let other_record: Record<(i64,)> = other.record(["z"])?;
     let ring = RowRing::builder(old, 8).build()?;
     let mut consumer = ring.consumer(ConsumerOptions {
         from: Start::Oldest,
@@ -310,9 +308,7 @@ fn a_record_is_of_columns_that_are_there_once_and_of_its_types() -> Result {
 #[test]
 fn twelve_columns_are_a_record() -> Result {
     let names = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"];
-    let schema = names
-        .iter()
-        .fold(Schema::builder(), |to, name| to.u8(*name));
+    let schema = names.iter().fold(Schema::builder(), |to, name| to.u8(name));
     let schema = schema.build()?;
     let record = schema.record(names)?;
     let ring = RowRing::builder(schema, 8).build()?;
