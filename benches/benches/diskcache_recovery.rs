@@ -1,6 +1,11 @@
 //! What opening costs after a kill, for each object that is there: the cache is dropped without a
 //! close, so everything is read back from the records. The limit reads the same records and decodes
 //! nothing.
+//!
+//! The goal, ten million objects in a second, is missed by a factor of some four. Of the time for an object
+//! a quarter goes to page faults for what is made (the decoded records, the found objects, the
+//! slots), a sixth to the table and the eviction policy, a tenth to reading and checking the
+//! records; the rest is moving 128-byte records through memory, three times.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;

@@ -286,7 +286,7 @@ pub(crate) static STEPS: &[Step] = &[
         proves: "what a process left that was killed at any of thousands of moments is true",
         needs: &[],
         tests: true,
-        budget: 1500,
+        budget: 2400,
         run: endurance::crash,
     },
     Step {
@@ -298,6 +298,16 @@ pub(crate) static STEPS: &[Step] = &[
         tests: true,
         budget: 1500,
         run: endurance::stress,
+    },
+    Step {
+        name: "stress views",
+        lane: "stress",
+        tier: Tier::Verify,
+        proves: "no view of the cache is torn in ten minutes of eviction under held views",
+        needs: &[],
+        tests: true,
+        budget: 900,
+        run: endurance::views,
     },
     Step {
         name: "fuzz",

@@ -265,7 +265,7 @@ impl CacheBuilder {
                 pinned_budget: pinned_budget / layout.block_size,
             },
             table: Table::new(layout.slots as usize),
-            slots: Slab::new(layout.slots as usize),
+            slots: Slab::new(layout.slots as usize, lanes()),
             orphans: Orphans::new(),
             marker: Marker::new(self.eviction),
             writer: Mutex::new(empty_writer(&layout, policy, session.number)),
@@ -319,6 +319,13 @@ impl CacheBuilder {
     }
 }
 
+/// Twice as many lanes for pins as threads run at once, so that two of them seldom share one; within
+/// reason, for each lane costs 8 bytes an object.
+fn lanes() -> usize {
+    const MOST: usize = 8;
+    std::thread::available_parallelism().map_or(1, |threads| (2 * threads.get()).min(MOST))
+}
+
 fn empty_writer(layout: &Layout, policy: Policy, session: u64) -> Writer {
     Writer {
         extents: crate::log::extents::Extents::new(layout.blocks),
@@ -335,6 +342,7 @@ fn empty_writer(layout: &Layout, policy: Policy, session: u64) -> Writer {
         bytes: 0,
         recovered: 0,
         busy: 0,
+        waiting: 0,
     }
 }
 
@@ -362,13 +370,13 @@ impl Shared {
         ];
         for found in recovered.objects {
             let (hash, index) = (found.meta.hash, found.slot);
-            let slot = self.slots.get_or_allocate(index);
+            let (slot, pins) = self.slots.get_or_allocate(index);
             // SAFETY: we hold the writer lock, and nobody has seen this slot yet.
             unsafe { slot.fill(found.meta, ttl::deadline(now, found.left_ms)) };
             if verified {
                 slot.mark(VERIFIED);
             }
-            slot.pin.publish();
+            pins.publish();
             self.table.insert(hash, index);
             writer.admit(self, index);
             taken[index as usize] = true;

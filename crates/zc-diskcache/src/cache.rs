@@ -405,14 +405,14 @@ async fn verified(object: Object) -> Result<Option<Object>, CacheError> {
     if !object.needs_verification() {
         return Ok(Some(object));
     }
-    let verify = |object: Object| match object.verify()? {
+    let warm = object.is_resident();
+    let verify = move |object: Object| match object.verify_where(warm)? {
         true => Ok(Some(object)),
         false => {
             object.shared().count_damaged();
             Ok(None)
         }
     };
-    let warm = object.is_resident();
     if !warm {
         object.shared().count(Count::ColdHits, 1);
     }

@@ -1,36 +1,17 @@
 //! Counters that a hit can afford: a thread adds to words that no other thread writes.
 //!
-//! Every thread takes one of [`OWNED`] numbers when it counts for the first time, and gives it back
-//! when it ends. Whoever has a number is the only one to write its shard, so adding is a load and a
-//! store, a nanosecond together, where a locked instruction is five. Threads beyond that many share
-//! the last shard, with locked additions.
+//! A shard belongs to the thread that has its number (see [`thread_number`]), which is the only one
+//! to write it, so adding is a load and a store, a nanosecond together, where a locked instruction is
+//! five. Threads without a number of their own share the last shard, with locked additions.
 //!
-//! # Edges
-//!
-//! - `cache.shard`: a number given back → taken. The next owner adds to what the last one left.
-
-use std::cell::Cell;
+//! What a thread left in its shard is there for the next owner of the number, by the edge that hands
+//! the number over.
 
 use crossbeam_utils::CachePadded;
 use zc_core::sync::atomic::Ordering;
-use zc_core::sync::edge;
 use zc_core::sync::unmodelled::AtomicU64;
 
-/// Shards that belong to one thread at a time.
-const OWNED: usize = 63;
-/// The one for everybody else.
-const SHARED: usize = OWNED;
-
-/// Bit `n`: shard `n` has an owner.
-static TAKEN: AtomicU64 = AtomicU64::new(0);
-
-/// The shard is not known yet.
-const UNKNOWN: usize = usize::MAX;
-
-thread_local! {
-    static SHARD: Cell<usize> = const { Cell::new(UNKNOWN) };
-    static LEASE: Lease = const { Lease };
-}
+use crate::thread_number::{self, SHARED};
 
 /// `N` counters.
 #[derive(Debug)]
@@ -44,9 +25,9 @@ impl<const N: usize> Counters<N> {
 
     #[inline]
     pub(crate) fn add(&self, which: usize, n: u64) {
-        let shard = shard();
-        let counter = &self.0[shard][which];
-        if shard == SHARED {
+        let number = thread_number::get();
+        let counter = &self.0[number][which];
+        if number == SHARED {
             counter.fetch_add(n, Ordering::Relaxed);
         } else {
             let now = counter.load(Ordering::Relaxed).wrapping_add(n);
@@ -62,57 +43,10 @@ impl<const N: usize> Counters<N> {
     }
 }
 
-/// The shard of this thread, in 0 ..= [`SHARED`].
-#[inline]
-fn shard() -> usize {
-    match SHARD.get() {
-        UNKNOWN => take_shard(),
-        shard => shard,
-    }
-}
-
-#[cold]
-fn take_shard() -> usize {
-    // So that the lease ends with the thread; while the thread is ending already, none begins.
-    let shard = match LEASE.try_with(|_| ()) {
-        Ok(()) => take_free().unwrap_or(SHARED),
-        Err(_) => SHARED,
-    };
-    SHARD.set(shard);
-    shard
-}
-
-fn take_free() -> Option<usize> {
-    let mut taken = TAKEN.load(Ordering::Relaxed);
-    loop {
-        let free = taken.trailing_ones() as usize;
-        if free >= OWNED {
-            return None;
-        }
-        let acquire = edge("cache.shard", Ordering::Acquire);
-        match TAKEN.compare_exchange_weak(taken, taken | 1 << free, acquire, Ordering::Relaxed) {
-            Ok(_) => return Some(free),
-            Err(now) => taken = now,
-        }
-    }
-}
-
-/// Gives the thread's shard back when the thread ends.
-struct Lease;
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        // What this thread still counts while it ends goes to the shared shard.
-        let shard = SHARD.replace(SHARED);
-        if shard < OWNED {
-            TAKEN.fetch_and(!(1 << shard), edge("cache.shard", Ordering::Release));
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::thread_number::OWNED;
 
     /// More threads than there are shards, and more after those have ended: nothing is lost.
     #[test]
@@ -131,15 +65,5 @@ mod tests {
             assert_eq!(counters.sum(1), round * 3000 * (OWNED as u64 + 10));
         }
         assert_eq!(counters.sum(0), 0);
-    }
-
-    #[test]
-    fn a_shard_comes_back_when_its_thread_ends() {
-        let mine = shard();
-        assert_eq!(shard(), mine, "it stays the same");
-        for _ in 0..3 * OWNED {
-            let other = std::thread::spawn(shard).join().unwrap();
-            assert!(other != mine || mine == SHARED);
-        }
     }
 }

@@ -53,8 +53,10 @@
 //!
 //! *Reading.* A hit hashes the key, probes an open-addressed table of atomic words, pins the slot
 //! with one atomic addition, compares the key, and is done. No lock, no system call, no other
-//! thread, no other shared word. The pin is what makes a view safe: eviction, overwriting, removal, expiry unlink the
-//! object at once, but its blocks are used again only when the last pin is gone.
+//! thread, no other shared word: each thread pins in a lane of its own, so threads that look up the
+//! same objects do not slow one another down. The pin is what makes a view safe: eviction,
+//! overwriting, removal, expiry unlink the object at once, but its blocks are used again only when
+//! the last pin is gone.
 //!
 //! *Crashes.* All that a killed process has written is in the kernel's page cache, in the order it
 //! was written. Opening reads the records (not the values), newest first, and has the cache back:
@@ -84,8 +86,9 @@
 //! - One process has the file and writes it, a second [`RawDiskCache`] on it is
 //!   [`InUse`](CacheErrorKind::InUse). Any number of processes read beside it with a
 //!   [`CacheReader`](reader::CacheReader), which copies: only the writer sees pins.
-//! - Not for millions of tiny objects: each takes at least one block, and 128 bytes of memory for
-//!   its slot beside 16 for the table; the key is kept in memory too.
+//! - Not for millions of tiny objects: each takes at least one block, and in memory 128 bytes for
+//!   its slot, 8 for each lane of pins (twice as many as processors, at most 8), and 16 for the
+//!   table; the key is kept in memory too.
 //! - Not safe against somebody who truncates the file while it is mapped. The lock keeps other
 //!   caches away; a length check and populating system calls turn most such cases into
 //!   [`Truncated`](CacheErrorKind::Truncated); but touching a view that was verified before can be
@@ -143,6 +146,8 @@ mod runtime;
 mod shared;
 #[cfg(not(any(zc_loom, zc_shuttle)))]
 mod stats;
+#[cfg(not(any(zc_loom, zc_shuttle)))]
+mod thread_number;
 #[cfg(not(any(zc_loom, zc_shuttle)))]
 mod trace;
 #[cfg(not(any(zc_loom, zc_shuttle)))]

@@ -57,8 +57,7 @@ impl Deref for Root {
 impl Drop for Root {
     fn drop(&mut self) {
         let shared = &**self;
-        let pins = shared.slots.iter().map(|slot| &slot.pin);
-        if shared.orphans.close(pins) {
+        if shared.orphans.close(shared.slots.words()) {
             // SAFETY: there is no handle and no view.
             unsafe { free(self.shared) };
         }

@@ -122,7 +122,15 @@ impl Index {
     fn new() -> Self {
         Self {
             table: Table::new(2),
-            slots: Slab::new(4),
+            slots: Slab::new(4, 1),
+        }
+    }
+
+    /// With pins in two lanes.
+    fn with_two_lanes() -> Self {
+        Self {
+            table: Table::new(2),
+            slots: Slab::new(4, 2),
         }
     }
 
@@ -133,15 +141,28 @@ impl Index {
             key: Key::new(&hash.to_le_bytes()),
             ..Meta::default()
         };
-        let place = self.slots.get_or_allocate(slot);
+        let (place, pins) = self.slots.get_or_allocate(slot);
         // SAFETY: the model's writer, and the slot is free.
         unsafe { place.fill(meta, u64::MAX) };
-        place.pin.publish();
+        pins.publish();
+    }
+
+    fn unlink(&self, slot: u32) {
+        self.slots.pins(slot).unwrap().unlink();
+    }
+
+    fn try_reclaim(&self, slot: u32) -> bool {
+        self.slots.pins(slot).unwrap().try_reclaim()
     }
 
     /// The version under `hash`; `None` is a miss.
     fn find(&self, hash: u64) -> Option<u64> {
-        let probe = |slot| match self.slots.try_pin(slot) {
+        self.find_as(0, hash)
+    }
+
+    /// The same on the thread with this number.
+    fn find_as(&self, thread: usize, hash: u64) -> Option<u64> {
+        let probe = |slot| match self.slots.try_pin(slot, thread) {
             Some(pin) => pin.read(|meta| match meta.hash == hash {
                 true => Probe::Hit(meta.seq),
                 false => Probe::Other,
@@ -170,8 +191,8 @@ fn overwrite_never_misses() {
         };
         index.fill(1, A, 2);
         index.table.replace(A, 0, 1);
-        index.slots.get(0).unwrap().pin.unlink();
-        if index.slots.get(0).unwrap().pin.try_reclaim() {
+        index.unlink(0);
+        if index.try_reclaim(0) {
             index.fill(0, B, 3);
         }
         assert!(matches!(reader.join().unwrap(), Some(1 | 2 | u64::MAX)));
@@ -193,7 +214,7 @@ fn removal_never_hides_a_neighbour() {
             thread::spawn(move || index.find(B))
         };
         assert!(index.table.remove(A, 0, |slot| [A, B][slot as usize]));
-        index.slots.get(0).unwrap().pin.unlink();
+        index.unlink(0);
         assert!(matches!(reader.join().unwrap(), Some(2 | u64::MAX)));
         assert_eq!(index.find(A), None);
         assert_eq!(index.find(B), Some(2));
@@ -216,10 +237,62 @@ fn removal_is_seen() {
             })
         };
         assert!(index.table.remove(A, 0, |_| A));
-        index.slots.get(0).unwrap().pin.unlink();
+        index.unlink(0);
         acknowledged.store(1, Ordering::Release);
         let (after_removal, found) = reader.join().unwrap();
         assert!(after_removal == 0 || found.is_none());
+    });
+}
+
+/// cache.unpin: a slot is filled in again only after the last read in every lane, although the
+/// writer reclaims lane by lane and tries again where it had to stop.
+#[test]
+fn every_lane_is_waited_for() {
+    model(|| {
+        let index = Arc::new(Index::with_two_lanes());
+        index.fill(0, A, 1);
+        let readers: Vec<_> = (0..2)
+            .map(|thread| {
+                let index = Arc::clone(&index);
+                thread::spawn(move || {
+                    let pin = index.slots.try_pin(0, thread)?;
+                    Some(pin.read(|meta| (meta.hash, meta.seq)))
+                })
+            })
+            .collect();
+        index.unlink(0);
+        if index.try_reclaim(0) || index.try_reclaim(0) {
+            index.fill(0, B, 2);
+        }
+        for reader in readers {
+            assert!(matches!(
+                reader.join().unwrap(),
+                None | Some((A, 1) | (B, 2))
+            ));
+        }
+        assert_eq!(index.slots.pins(0).unwrap().count(), 0);
+    });
+}
+
+/// cache.publish: an overwritten entry is found in any lane, although a slot goes live and dead lane
+/// by lane.
+#[test]
+fn overwrite_never_misses_in_any_lane() {
+    model(|| {
+        let index = Arc::new(Index::with_two_lanes());
+        index.fill(0, A, 1);
+        index.table.insert(A, 0);
+        let reader = {
+            let index = Arc::clone(&index);
+            thread::spawn(move || index.find_as(1, A))
+        };
+        index.fill(1, A, 2);
+        index.table.replace(A, 0, 1);
+        index.unlink(0);
+        if index.try_reclaim(0) {
+            index.fill(0, B, 3);
+        }
+        assert!(matches!(reader.join().unwrap(), Some(1 | 2 | u64::MAX)));
     });
 }
 
@@ -236,7 +309,7 @@ struct Estate {
 unsafe impl Sync for Estate {}
 
 impl Estate {
-    /// Two pinned slots.
+    /// Two pinned words, of two slots or of two lanes of one.
     fn new(pins: [usize; 2]) -> Arc<Self> {
         let estate = Self {
             pins: [PinWord::new(), PinWord::new()],

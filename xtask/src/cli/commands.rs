@@ -16,6 +16,8 @@ pub(super) enum Does {
     Set(Tier),
     /// Runs the steps of the lane of the same name.
     Lane,
+    /// Runs one step, of whatever lane.
+    Step,
     Bench,
     Demo,
     Tidy,
@@ -41,6 +43,13 @@ pub(super) static COMMANDS: &[Command] = &[
         about: "`ci`, and the checks that take long",
         more: "Options as in `ci`.",
         does: Does::Set(Tier::Verify),
+    },
+    Command {
+        name: "step",
+        args: "NAME [CRATE] [--strict]",
+        about: "one step of `verify`, as `cargo xtask verify --list` names it",
+        more: "A name of two words may be one argument or two: `cargo xtask step demo smoke`.",
+        does: Does::Step,
     },
     Command {
         name: "demo",
@@ -119,14 +128,15 @@ pub(super) static COMMANDS: &[Command] = &[
         name: "crash",
         args: CRATE,
         about: "the tests that kill processes, two thousand times each",
-        more: "",
+        more: "The cache's ten thousand times.",
         does: Does::Lane,
     },
     Command {
         name: "stress",
         args: CRATE,
         about: "every test program again and again, for ten minutes",
-        more: "Three at a time on two processors; ZC_STRESS makes single tests longer.",
+        more: "Three at a time on two processors; ZC_STRESS makes single tests longer. Then ten minutes of\n\
+               eviction under held views.",
         does: Does::Lane,
     },
     Command {

@@ -36,6 +36,7 @@ pub(crate) fn main() -> Result<bool, String> {
     match command.does {
         Does::Set(tier) => set(command, tier, rest),
         Does::Lane => lane(command, rest),
+        Does::Step => step(rest),
         Does::Bench => programs::bench(rest),
         Does::Demo => programs::demo(rest),
         Does::Tidy => tidy(rest),
@@ -107,6 +108,26 @@ fn set(command: &Command, tier: Tier, args: Vec<OsString>) -> Result<bool, Strin
 }
 
 fn lane(command: &Command, args: Vec<OsString>) -> Result<bool, String> {
+    let steps: Vec<&'static Step> = STEPS.iter().filter(|s| s.lane == command.name).collect();
+    some(&steps, command.name, args)
+}
+
+fn step(args: Vec<OsString>) -> Result<bool, String> {
+    let (step, words) = named(&args).ok_or("no such step; `cargo xtask verify --list` has them")?;
+    some(&[step], step.name, args.into_iter().skip(words).collect())
+}
+
+/// The step that the first arguments name, and how many of them do: as many as make a name.
+fn named(args: &[OsString]) -> Option<(&'static Step, usize)> {
+    (1..=args.len()).rev().find_map(|words| {
+        let name = args[..words].join(" ".as_ref());
+        let step = STEPS.iter().find(|s| name == s.name)?;
+        Some((step, words))
+    })
+}
+
+/// Runs these steps, for one crate where the arguments name one.
+fn some(steps: &[&'static Step], title: &str, args: Vec<OsString>) -> Result<bool, String> {
     let tree = Tree::read()?;
     let mut options = Options::default();
     let mut parser = lexopt::Parser::from_args(args);
@@ -120,8 +141,7 @@ fn lane(command: &Command, args: Vec<OsString>) -> Result<bool, String> {
             other => return Err(other.unexpected().to_string()),
         }
     }
-    let steps: Vec<&Step> = STEPS.iter().filter(|s| s.lane == command.name).collect();
-    run::run(&tree, &steps, command.name, &options)
+    run::run(&tree, steps, title, &options)
 }
 
 fn tidy(args: Vec<OsString>) -> Result<bool, String> {
@@ -166,6 +186,23 @@ mod tests {
                 c.name
             );
         }
+    }
+
+    #[test]
+    fn a_step_is_named_by_one_argument_or_by_several() {
+        let found = |line: &[&str]| {
+            let args: Vec<OsString> = line.iter().map(OsString::from).collect();
+            named(&args).map(|(step, words)| (step.name, words))
+        };
+        assert_eq!(found(&["demo smoke"]), Some(("demo smoke", 1)));
+        assert_eq!(found(&["demo", "smoke"]), Some(("demo smoke", 2)));
+        assert_eq!(
+            found(&["loom", "seeds", "zc-core"]),
+            Some(("loom seeds", 2))
+        );
+        assert_eq!(found(&["loom", "zc-core"]), Some(("loom", 1)));
+        assert_eq!(found(&["demo"]), None);
+        assert_eq!(found(&[]), None);
     }
 
     #[test]

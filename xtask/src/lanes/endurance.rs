@@ -12,6 +12,11 @@ use crate::step::Failure;
 
 /// Kills of each test that kills processes; `ci` runs them at their own, smaller number.
 const KILLS: &str = "2000";
+/// The crate whose specification asks for more, how many more, and for how long its views are held
+/// under eviction.
+const CACHE: &str = "zc-diskcache";
+const KILLS_OF_THE_CACHE: &str = "10000";
+const VIEWS_LAST: &str = "600";
 /// How much longer stress tests that read `ZC_STRESS` go on.
 const STRESS: &str = "8";
 /// How long the programs go round.
@@ -22,16 +27,42 @@ const HUNG: Duration = Duration::from_secs(180);
 /// The tests that kill a process at a random moment and look at what it left have `killed` in their
 /// names, and take the number of their rounds from `ZC_CRASH_ROUNDS`.
 pub(crate) fn crash(job: &mut Job<'_>) -> Result<(), Failure> {
-    let crates = job.crates(|m| m.name != "zcbuf");
-    let names: Vec<String> = crates.iter().map(|m| m.name.clone()).collect();
-    let cmd = runner(job, None)
-        .args(["--release", "--all-features", "--tests"])
-        .args(names.iter().flat_map(|n| ["-p", n.as_str()]))
-        .arg("killed")
-        .env("ZC_CRASH_ROUNDS", KILLS)
-        // A thousand rounds take longer than any one test should.
-        .env("NEXTEST_PROFILE", "endurance");
+    let others = names(job, |name| name != "zcbuf" && name != CACHE);
+    let cache = names(job, |name| name == CACHE);
+    for (names, kills) in [(others, KILLS), (cache, KILLS_OF_THE_CACHE)] {
+        if !names.is_empty() {
+            let cmd = long_test(job, &names, "killed").env("ZC_CRASH_ROUNDS", kills);
+            job.run_tests(&cmd)?;
+        }
+    }
+    Ok(())
+}
+
+/// One scenario of the cache alone: eviction and everything else that changes the cache, under views
+/// that are held and compared.
+pub(crate) fn views(job: &mut Job<'_>) -> Result<(), Failure> {
+    let names = names(job, |name| name == CACHE);
+    if names.is_empty() {
+        return Ok(());
+    }
+    let test = "eviction_under_held_views";
+    let cmd = long_test(job, &names, test).env("ZC_STRESS_SECONDS", VIEWS_LAST);
     job.run_tests(&cmd).map(drop)
+}
+
+fn names(job: &Job<'_>, wanted: impl Fn(&str) -> bool) -> Vec<String> {
+    let crates = job.crates(|m| wanted(&m.name));
+    crates.iter().map(|m| m.name.clone()).collect()
+}
+
+/// The tests of these crates that have `word` in their names, on optimised code, with the patience
+/// for more than any one test should take.
+fn long_test(job: &Job<'_>, crates: &[String], word: &str) -> Cmd {
+    runner(job, None)
+        .args(["--release", "--all-features", "--tests"])
+        .args(crates.iter().flat_map(|n| ["-p", n.as_str()]))
+        .arg(word)
+        .env("NEXTEST_PROFILE", "endurance")
 }
 
 /// Each test program on optimised code, again and again, one more at a time than processors.

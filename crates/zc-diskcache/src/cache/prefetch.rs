@@ -21,12 +21,12 @@ impl RawDiskCache {
         let Some(object) = self.root.find(key)? else {
             return Ok(false);
         };
-        let warm = !object.needs_verification() && object.is_resident();
-        if warm {
+        let warm = object.is_resident();
+        if warm && !object.needs_verification() {
             return Ok(true);
         }
         let load = move || {
-            object.bring_in()?;
+            object.bring_in(warm)?;
             object.verify()
         };
         let loaded = runtime::blocking(load).await;

@@ -4,8 +4,8 @@
 //! readers that never wait for it:
 //!
 //! - [`table`]: an open-addressed array of 8-byte buckets, each a fingerprint and a slot number.
-//! - [`slot`]: what is known of one object (its key, extent, checksum), and the [`pin`] word that
-//!   decides whether a reader may look at it and when its extent may be used again.
+//! - [`slot`]: what is known of one object (its key, extent, checksum), and the [`pins`] that
+//!   decide whether a reader may look at it and when its extent may be used again.
 //!
 //! When the last handle of the cache is gone, [`orphans`] finds out which view is the last.
 //!
@@ -23,5 +23,6 @@
 pub mod key;
 pub mod orphans;
 pub mod pin;
+pub mod pins;
 pub mod slot;
 pub mod table;

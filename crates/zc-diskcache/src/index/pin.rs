@@ -1,4 +1,5 @@
-//! The pin word of a slot: who may read it, and when it may be used again.
+//! The pin word of a slot, one of those that [`pins`](super::pins) are made of: who may read the slot,
+//! and when it may be used again.
 //!
 //! # States
 //!
@@ -135,6 +136,11 @@ impl PinWord {
                 Ordering::Relaxed,
             )
             .is_ok()
+    }
+
+    /// Whether the word is neither live nor dead. Writer only, who is the one to change that.
+    pub(super) fn is_free(&self) -> bool {
+        self.0.load(Ordering::Relaxed) & (LIVE | DEAD) == 0
     }
 
     /// Pins at this moment, passing ones included. For statistics and for choosing victims.

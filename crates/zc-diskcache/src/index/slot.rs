@@ -1,13 +1,14 @@
 //! Slots: one for each object that is in the cache, and for each that views still hold.
 //!
 //! Invariants of [`Slot`]:
-//! - I1: `meta` is written only by the writer and only while the slot is free (see [`super::pin`]).
+//! - I1: `meta` is written only by the writer and only while the slot is free (see [`super::pins`]).
 //! - I2: `meta` is read only under a pin that was taken while the slot was live, or by the writer
 //!   itself, which is the only one that could change it.
 //!
 //! Slots live in chunks that are allocated when the first of them is needed and stay where they
 //! are until the cache is dropped, so memory follows the number of objects and a reference to a
-//! slot never moves.
+//! slot never moves. The pins of a chunk's slots lie beside them, so that a hit writes to no line that
+//! other hits read.
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -17,6 +18,7 @@ use zc_core::sync::cell::UnsafeCell;
 
 use super::key::Key;
 use super::pin::PinWord;
+use super::pins::{Lane, Pins};
 use crate::prefetch::prefetch;
 
 #[cfg(not(zc_loom))]
@@ -24,7 +26,8 @@ const CHUNK_BITS: u32 = 10;
 /// A model pays for every atomic.
 #[cfg(zc_loom)]
 const CHUNK_BITS: u32 = 1;
-const CHUNK: usize = 1 << CHUNK_BITS;
+/// Slots that are allocated together.
+pub(super) const CHUNK: usize = 1 << CHUNK_BITS;
 
 /// The bytes of the object were compared with their checksum in this session.
 pub const VERIFIED: u8 = 1;
@@ -57,8 +60,6 @@ pub struct Meta {
 #[derive(Default)]
 #[repr(align(128))]
 pub struct Slot {
-    /// State and pins.
-    pub pin: PinWord,
     /// When the object expires, in milliseconds of the cache's clock; `u64::MAX` for never.
     pub expires: AtomicU64,
     /// LRU: the tick of the last hit.
@@ -70,6 +71,10 @@ pub struct Slot {
     meta: MetaCell,
 }
 
+/// Two cache lines.
+#[cfg(all(target_pointer_width = "64", not(any(zc_loom, zc_shuttle))))]
+const _: () = assert!(size_of::<Slot>() == 128);
+
 struct MetaCell(UnsafeCell<Meta>);
 
 impl Default for MetaCell {
@@ -79,7 +84,7 @@ impl Default for MetaCell {
 }
 
 // SAFETY: everything but `meta` is atomic; `meta` is shared under I1 and I2, whose edges are those
-// of the pin word.
+// of the pin words.
 unsafe impl Sync for Slot {}
 
 impl Slot {
@@ -131,7 +136,7 @@ impl Slot {
 impl fmt::Debug for Slot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Slot")
-            .field("pin", &self.pin)
+            .field("expires", &self.expires)
             .finish_non_exhaustive()
     }
 }
@@ -140,6 +145,7 @@ impl fmt::Debug for Slot {
 #[derive(Debug)]
 pub struct Pin<'a> {
     slot: &'a Slot,
+    word: &'a PinWord,
     index: u32,
 }
 
@@ -157,34 +163,45 @@ impl<'a> Pin<'a> {
         unsafe { self.slot.read(f) }
     }
 
-    /// Keeps the pin beyond this borrow: the caller gives it back with [`super::pin::PinWord::unpin`].
-    pub fn leak(self) -> (&'a Slot, u32) {
-        let (slot, index) = (self.slot, self.index);
+    /// Keeps the pin beyond this borrow: the caller gives it back with [`PinWord::unpin`], to the
+    /// same word. The last of the three is the slot's number.
+    pub fn leak(self) -> (&'a Slot, &'a PinWord, u32) {
+        let parts = (self.slot, self.word, self.index);
         std::mem::forget(self);
-        (slot, index)
+        parts
     }
 }
 
 impl Drop for Pin<'_> {
     #[inline]
     fn drop(&mut self) {
-        let last = self.slot.pin.unpin();
+        let last = self.word.unpin();
         debug_assert!(!last, "a borrowed pin lives no longer than a handle");
     }
 }
 
 /// All the slots, numbered from 0.
 pub struct Slab {
-    chunks: Box<[OnceLock<Box<[Slot]>>]>,
+    chunks: Box<[OnceLock<Chunk>]>,
+    /// A power of two.
+    lanes: usize,
+}
+
+/// Slots that were allocated together.
+struct Chunk {
+    slots: Box<[Slot]>,
+    lanes: Box<[Lane]>,
 }
 
 impl Slab {
-    /// Room for `capacity` slots, none of which is allocated yet.
+    /// Room for `capacity` slots, none of which is allocated yet, whose pins are in `lanes` lanes,
+    /// rounded up to a power of two.
     #[must_use]
-    pub fn new(capacity: usize) -> Self {
+    pub fn new(capacity: usize, lanes: usize) -> Self {
         let chunks = capacity.div_ceil(CHUNK);
         Self {
             chunks: (0..chunks).map(|_| OnceLock::new()).collect(),
+            lanes: lanes.max(1).next_power_of_two(),
         }
     }
 
@@ -192,41 +209,63 @@ impl Slab {
     #[inline]
     pub fn get(&self, index: u32) -> Option<&Slot> {
         let index = index as usize;
-        self.chunks
-            .get(index >> CHUNK_BITS)?
-            .get()
-            .map(|chunk| &chunk[index & (CHUNK - 1)])
+        let chunk = self.chunks.get(index >> CHUNK_BITS)?.get()?;
+        Some(&chunk.slots[index & (CHUNK - 1)])
     }
 
-    /// Slot `index`, allocated now if need be. Writer only.
+    /// The pins of slot `index`, if its chunk was allocated.
+    #[inline]
+    pub fn pins(&self, index: u32) -> Option<Pins<'_>> {
+        let index = index as usize;
+        let chunk = self.chunks.get(index >> CHUNK_BITS)?.get()?;
+        Some(chunk.pins(index & (CHUNK - 1)))
+    }
+
+    /// Slot `index` and its pins, allocated now if need be. Writer only.
     ///
     /// # Panics
     /// If `index` is not below the capacity.
-    pub fn get_or_allocate(&self, index: u32) -> &Slot {
+    pub fn get_or_allocate(&self, index: u32) -> (&Slot, Pins<'_>) {
         let index = index as usize;
-        let chunk = self.chunks[index >> CHUNK_BITS]
-            .get_or_init(|| (0..CHUNK).map(|_| Slot::default()).collect());
-        &chunk[index & (CHUNK - 1)]
+        let chunk = self.chunks[index >> CHUNK_BITS].get_or_init(|| Chunk {
+            slots: (0..CHUNK).map(|_| Slot::default()).collect(),
+            lanes: Lane::many(self.lanes),
+        });
+        let at = index & (CHUNK - 1);
+        (&chunk.slots[at], chunk.pins(at))
     }
 
-    /// Every slot that was ever used, and the rest of their chunks.
-    pub fn iter(&self) -> impl Iterator<Item = &Slot> {
-        self.chunks.iter().filter_map(OnceLock::get).flatten()
+    /// The pin words of every slot that was ever used, and of the rest of their chunks.
+    pub fn words(&self) -> impl Iterator<Item = &PinWord> {
+        let chunks = self.chunks.iter().filter_map(OnceLock::get);
+        chunks.flat_map(|chunk| chunk.lanes.iter().flat_map(Lane::words))
     }
 
-    /// Pins slot `index` if it is live.
+    /// Pins slot `index` if it is live, in the lane of the thread with this number.
     #[inline]
-    pub fn try_pin(&self, index: u32) -> Option<Pin<'_>> {
-        let slot = self.get(index)?;
+    pub fn try_pin(&self, index: u32, thread: usize) -> Option<Pin<'_>> {
+        let at = index as usize & (CHUNK - 1);
+        let chunk = self.chunks.get(index as usize >> CHUNK_BITS)?.get()?;
+        let slot = &chunk.slots[at];
         slot.prefetch();
+        let word = chunk.pins(at).word(thread & (self.lanes - 1));
         // Not `then_some`: a `Pin` that is made and dropped would give back a pin nobody took.
-        slot.pin.try_pin().then(|| Pin { slot, index })
+        word.try_pin().then(|| Pin { slot, word, index })
+    }
+}
+
+impl Chunk {
+    #[inline]
+    fn pins(&self, at: usize) -> Pins<'_> {
+        Pins::new(&self.lanes, at)
     }
 }
 
 impl fmt::Debug for Slab {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Slab").finish_non_exhaustive()
+        f.debug_struct("Slab")
+            .field("lanes", &self.lanes)
+            .finish_non_exhaustive()
     }
 }
 
@@ -236,18 +275,43 @@ mod tests {
 
     #[test]
     fn a_refused_pin_gives_nothing_back() {
-        let slab = Slab::new(4);
-        assert!(slab.try_pin(0).is_none(), "not allocated");
-        let slot = slab.get_or_allocate(0);
-        assert!(slab.try_pin(0).is_none(), "free");
-        slot.pin.publish();
-        let pin = slab.try_pin(0);
+        let slab = Slab::new(4, 1);
+        assert!(slab.try_pin(0, 0).is_none(), "not allocated");
+        let (_, pins) = slab.get_or_allocate(0);
+        assert!(slab.try_pin(0, 0).is_none(), "free");
+        pins.publish();
+        let pin = slab.try_pin(0, 0);
         assert!(pin.is_some());
-        slot.pin.unlink();
-        assert!(slab.try_pin(0).is_none(), "dead");
-        assert_eq!(slot.pin.pins(), 1, "the pin of the view is still there");
-        assert!(!slot.pin.try_reclaim());
+        pins.unlink();
+        assert!(slab.try_pin(0, 0).is_none(), "dead");
+        assert_eq!(pins.count(), 1, "the pin of the view is still there");
+        assert!(!pins.try_reclaim());
         drop(pin);
-        assert!(slot.pin.try_reclaim());
+        assert!(pins.try_reclaim());
+    }
+
+    #[test]
+    fn a_slot_is_free_when_all_its_lanes_are() {
+        let slab = Slab::new(CHUNK + 1, 3);
+        let (_, pins) = slab.get_or_allocate(7);
+        pins.publish();
+        let held: Vec<_> = (0..8).map(|thread| slab.try_pin(7, thread)).collect();
+        assert!(held.iter().all(Option::is_some));
+        assert_eq!(pins.count(), 8);
+        pins.unlink();
+        for pin in held {
+            assert!(
+                (0..8).all(|thread| slab.try_pin(7, thread).is_none()),
+                "dead"
+            );
+            assert!(!pins.try_reclaim());
+            drop(pin);
+        }
+        assert_eq!(pins.count(), 0, "passing pins left nothing behind");
+        assert!(pins.try_reclaim() && !pins.is_live());
+        pins.publish();
+        assert!((0..8).all(|thread| slab.try_pin(7, thread).is_some()));
+        let (_, neighbours) = slab.get_or_allocate(6);
+        assert_eq!((neighbours.count(), neighbours.is_live()), (0, false));
     }
 }

@@ -23,20 +23,31 @@ impl Object {
 
     /// Verifies in the mapping, if the policy asks for it. `false`: damaged, and now gone.
     ///
-    /// The file's length is checked and the pages are brought in by a system call first, so that
-    /// a truncated file or an unreadable page is an error here and no signal.
+    /// The file's length is checked and pages that are not in memory are brought in by a system call
+    /// first, so that a truncated file or an unreadable page is an error here and no signal.
     pub(crate) fn verify(&self) -> Result<bool, CacheError> {
         if !self.needs_verification() {
             return Ok(true);
         }
-        self.bring_in()?;
+        self.verify_where(self.is_resident())
+    }
+
+    /// Verifies. `resident`: all of the bytes were in memory just now.
+    pub(crate) fn verify_where(&self, resident: bool) -> Result<bool, CacheError> {
+        self.bring_in(resident)?;
         Ok(self.accept(crc32c(self.bytes())))
     }
 
-    /// Reads the bytes into memory; an error where touching them would be a signal.
-    pub(crate) fn bring_in(&self) -> Result<(), CacheError> {
+    /// Reads the bytes into memory, unless they are `resident`; an error where touching them would
+    /// be a signal.
+    pub(crate) fn bring_in(&self, resident: bool) -> Result<(), CacheError> {
         let shared = self.shared();
         shared.file.check_len(self.start + self.len)?;
+        if resident {
+            // Populating what is there would walk every page once more, and cost as much as the
+            // checksum does.
+            return Ok(());
+        }
         pages::populate(&shared.map, self.start, self.len).map_err(|error| {
             CacheError::io(format!("reading at offset {}", self.start), error)
                 .at(shared.file.path())

@@ -9,22 +9,26 @@ use zc_core::sync::atomic::Ordering;
 use zc_core::{Frozen, ledger};
 
 use crate::error::{CacheError, CacheErrorKind};
+use crate::index::pin::PinWord;
 use crate::index::slot::{LENT, Slot};
 use crate::index::table::Probe;
 use crate::prefetch::prefetch;
 use crate::root::{self, Root};
 use crate::shared::Shared;
 use crate::stats::Count;
+use crate::thread_number;
 use crate::ttl;
 use crate::write::writer::Leave;
 
 /// A pinned object: its extent keeps its bytes until this is dropped, whatever becomes of the
 /// object, and the file stays open, mapped and locked.
 ///
-/// - I1: `slot` is a slot of `shared`, and `self` is a pin on it, so both are there.
+/// - I1: `slot` is a slot of `shared`, `word` is one of its pin words, and `self` is a pin in that
+///   word, so all three are there.
 pub(crate) struct Object {
     shared: NonNull<Shared>,
     slot: NonNull<Slot>,
+    word: NonNull<PinWord>,
     index: u32,
     /// Byte offset of the value in the file.
     pub(crate) start: u64,
@@ -47,13 +51,15 @@ impl Root {
         shared.check_open()?;
         shared.check_key(key)?;
         let hash = shared.hash(key);
-        let found = match shared.table.find(hash, |index| self.pin(index, hash, key)) {
+        let thread = thread_number::get();
+        let pin = |index| self.pin(index, thread, hash, key);
+        let found = match shared.table.find(hash, pin) {
             Ok(found) => found,
             Err(_contended) => {
                 // The writer keeps moving entries: look where nothing moves.
                 let writer = shared.writer.lock();
                 let index = writer.locate(shared, hash, key);
-                index.and_then(|index| match self.pin(index, hash, key) {
+                index.and_then(|index| match pin(index) {
                     Probe::Hit(object) => Some(object),
                     Probe::Other => None,
                 })
@@ -68,8 +74,8 @@ impl Root {
     }
 
     #[inline]
-    fn pin(&self, index: u32, hash: u64, key: &[u8]) -> Probe<Object> {
-        let Some(pin) = self.slots.try_pin(index) else {
+    fn pin(&self, index: u32, thread: usize, hash: u64, key: &[u8]) -> Probe<Object> {
+        let Some(pin) = self.slots.try_pin(index, thread) else {
             return Probe::Other;
         };
         let fields = pin.read(|meta| {
@@ -79,10 +85,11 @@ impl Root {
         let Some((start, len, crc, seq)) = fields else {
             return Probe::Other;
         };
-        let (slot, index) = pin.leak();
+        let (slot, word, index) = pin.leak();
         Probe::Hit(Object {
             shared: self.as_ptr(),
             slot: NonNull::from(slot),
+            word: NonNull::from(word),
             index,
             start,
             len,
@@ -103,6 +110,12 @@ impl Object {
     pub(crate) fn slot(&self) -> &Slot {
         // SAFETY: I1.
         unsafe { self.slot.as_ref() }
+    }
+
+    #[inline]
+    fn word(&self) -> &PinWord {
+        // SAFETY: I1.
+        unsafe { self.word.as_ref() }
     }
 
     /// Whether its time has not come. If it has, the object is taken out, unless the writer is at
@@ -180,7 +193,7 @@ impl Object {
 impl Clone for Object {
     /// Another pin.
     fn clone(&self) -> Self {
-        self.slot().pin.pin_again();
+        self.word().pin_again();
         Self { ..*self }
     }
 }
@@ -188,7 +201,7 @@ impl Clone for Object {
 impl Drop for Object {
     #[inline]
     fn drop(&mut self) {
-        if self.slot().pin.unpin() && self.shared().orphans.leave() {
+        if self.word().unpin() && self.shared().orphans.leave() {
             // SAFETY: the handles are gone, and this was the last view.
             unsafe { root::free(self.shared) };
         }
@@ -226,7 +239,8 @@ impl Shared {
     pub(crate) fn holds(&self, key: &[u8]) -> bool {
         let hash = self.hash(key);
         let now = ttl::coarse_ms();
-        let probe = |index| match self.slots.try_pin(index) {
+        let thread = thread_number::get();
+        let probe = |index| match self.slots.try_pin(index, thread) {
             Some(pin) if pin.read(|meta| meta.hash == hash && meta.key.as_bytes() == key) => {
                 let expires = pin.slot().expires.load(Ordering::Relaxed);
                 Probe::Hit(expires == ttl::NEVER || now < expires)

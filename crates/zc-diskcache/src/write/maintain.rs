@@ -1,7 +1,6 @@
 //! Changes other than stores: remove, touch, clear, flush, close.
 
 use bytes::Bytes;
-use std::time::Duration;
 use zc_core::sync::atomic::Ordering;
 
 use super::writer::{Leave, Writer};
@@ -95,7 +94,7 @@ impl Shared {
         let mut writer = self.writer.lock();
         while writer.busy > 0 {
             // Stores that were under way finish or fail on their own.
-            writer = self.room.wait_timeout(writer, Duration::from_millis(50)).0;
+            writer = self.wait_for_room(writer);
         }
         drop(writer);
         trace::closed(self.file.path());
@@ -116,10 +115,9 @@ impl Shared {
     /// may hold another one by now.
     pub(crate) fn discard(&self, index: u32, seq: u64, why: Leave) {
         let mut writer = self.writer.lock();
-        let is_it = self
-            .slots
-            .get(index)
-            .is_some_and(|slot| slot.pin.is_live() && writer.meta(slot, |meta| meta.seq) == seq);
+        let is_it = writer
+            .live_slot(&self.slots, index)
+            .is_some_and(|slot| writer.meta(slot, |meta| meta.seq) == seq);
         if is_it {
             // If its record cannot be zeroed it is unsettled; the next change meets the error.
             let _ = writer.take_out(self, index, why);
@@ -187,9 +185,15 @@ impl Shared {
 }
 
 fn pinned_blocks(writer: &Writer, shared: &Shared) -> u64 {
+    let is_pinned = |index| {
+        shared
+            .slots
+            .pins(index)
+            .is_some_and(|pins| pins.count() > 0)
+    };
     let pinned = writer
         .live(&shared.slots)
-        .filter(|(_, slot)| slot.pin.pins() > 0);
+        .filter(|(index, _)| is_pinned(*index));
     pinned
         .map(|(_, slot)| writer.meta(slot, |meta| meta.blocks))
         .sum()

@@ -59,9 +59,29 @@ impl Shared {
             if writer.busy == 0 || Instant::now() >= patience {
                 return Err(CacheErrorKind::Pinned.into());
             }
-            let (guard, _) = self.room.wait_timeout(writer, Duration::from_millis(50));
-            writer = guard;
+            writer = self.wait_for_room(writer);
             self.check_open()?;
+        }
+    }
+
+    /// Waits until a store that holds an extent is through, or some milliseconds are over.
+    pub(super) fn wait_for_room<'a>(
+        &self,
+        mut writer: MutexGuard<'a, Writer>,
+    ) -> MutexGuard<'a, Writer> {
+        writer.waiting += 1;
+        let (mut writer, _) = self.room.wait_timeout(writer, Duration::from_millis(50));
+        writer.waiting -= 1;
+        writer
+    }
+
+    /// Gives the lock up after a store is through, and wakes who waits for that.
+    pub(super) fn release(&self, writer: MutexGuard<'_, Writer>) {
+        // Waking nobody would be a system call all the same.
+        let is_awaited = writer.waiting > 0;
+        drop(writer);
+        if is_awaited {
+            self.room.notify_all();
         }
     }
 }
@@ -103,11 +123,12 @@ impl Writer {
             let Some(victim) = self.policy.candidate(&shared.slots) else {
                 break;
             };
-            let Some(slot) = shared.slots.get(victim) else {
+            let slots = &shared.slots;
+            let (Some(slot), Some(pins)) = (slots.get(victim), slots.pins(victim)) else {
                 break;
             };
             let (start, has) = self.meta(slot, |meta| (meta.start, meta.blocks));
-            let window = if slot.pin.pins() > 0 {
+            let window = if pins.count() > 0 {
                 pinned = pinned.or(Some((victim, has)));
                 None
             } else if slot_is_missing {
@@ -164,8 +185,8 @@ fn may_go(shared: &Shared, holder: Holder) -> bool {
     match holder {
         Holder::Slot(index) => shared
             .slots
-            .get(index)
-            .is_some_and(|slot| slot.pin.is_live() && slot.pin.pins() == 0),
+            .pins(index)
+            .is_some_and(|pins| pins.is_live() && pins.count() == 0),
         Holder::Busy | Holder::Lent => false,
     }
 }

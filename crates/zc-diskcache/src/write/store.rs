@@ -163,11 +163,10 @@ impl Reservation {
             } else {
                 writer.abandon(shared, &place, meta);
             }
-            drop(writer);
-            shared.room.notify_all();
+            shared.release(writer);
             return Err(error);
         }
-        let slot = shared.slots.get_or_allocate(place.slot);
+        let (slot, pins) = shared.slots.get_or_allocate(place.slot);
         let expires = ttl::deadline(ttl::precise_ms(), ttl_ms);
         // SAFETY: we hold the writer lock, and a reserved slot is free until it is published.
         unsafe { slot.fill(meta, expires) };
@@ -179,7 +178,7 @@ impl Reservation {
                 .extents
                 .hand_over(place.block, Holder::Slot(place.slot));
         }
-        slot.pin.publish();
+        pins.publish();
         let old = writer.locate(shared, hash, key);
         match old {
             Some(old) => shared.table.replace(hash, old, place.slot),
@@ -196,8 +195,7 @@ impl Reservation {
             let budget = shared.options.pinned_budget;
             shared.zero_copy.adapt(writer.dead_blocks, budget);
         }
-        drop(writer);
-        shared.room.notify_all();
+        shared.release(writer);
         shared.count(Count::Stores, 1);
         shared.count(Count::StoredBytes, len);
         if synced {
@@ -209,9 +207,10 @@ impl Reservation {
     /// Leaves the reservation to a program: stores that need room do not wait for it any more, but
     /// treat it as pinned.
     pub(crate) fn hold(mut self) -> Self {
-        self.shared.writer.lock().busy -= 1;
+        let mut writer = self.shared.writer.lock();
+        writer.busy -= 1;
         self.held = true;
-        self.shared.room.notify_all();
+        self.shared.release(writer);
         self
     }
 
@@ -248,8 +247,7 @@ impl Drop for Reservation {
                 writer.busy += 1;
             }
             writer.give_back(&place);
-            drop(writer);
-            self.shared.room.notify_all();
+            self.shared.release(writer);
         }
     }
 }
@@ -258,11 +256,11 @@ impl super::writer::Writer {
     /// A reservation whose record is in an unknown state: the slot and the extent wait among the
     /// dead until the record is settled (W3).
     fn abandon(&mut self, shared: &Shared, place: &Place, meta: Meta) {
-        let slot = shared.slots.get_or_allocate(place.slot);
+        let (slot, pins) = shared.slots.get_or_allocate(place.slot);
         // SAFETY: we hold the writer lock, and a reserved slot is free until it is published.
         unsafe { slot.fill(meta, ttl::NEVER) };
-        slot.pin.publish();
-        slot.pin.unlink();
+        pins.publish();
+        pins.unlink();
         if place.blocks > 0 {
             self.extents
                 .hand_over(place.block, Holder::Slot(place.slot));

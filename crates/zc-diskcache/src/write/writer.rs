@@ -19,6 +19,7 @@ use std::collections::{BTreeSet, VecDeque};
 use super::lent::Loan;
 use crate::error::CacheError;
 use crate::evict::Policy;
+use crate::index::pins::Pins;
 use crate::index::slot::{LENT, Meta, Slab, Slot};
 use crate::index::table::Probe;
 use crate::io::checksum::crc32c;
@@ -54,6 +55,8 @@ pub(crate) struct Writer {
     pub(crate) recovered: u64,
     /// Stores that hold an extent and are not through.
     pub(crate) busy: usize,
+    /// Threads that wait for those, at `Shared::room`.
+    pub(crate) waiting: usize,
 }
 
 /// Why an object leaves.
@@ -86,7 +89,7 @@ impl Writer {
 
     /// Puts a published slot into the bookkeeping.
     pub(crate) fn admit(&mut self, shared: &Shared, index: u32) {
-        let slot = shared.slots.get_or_allocate(index);
+        let (slot, _) = shared.slots.get_or_allocate(index);
         let (hash, blocks, len) = self.meta(slot, |meta| (meta.hash, meta.blocks, meta.len));
         self.policy.insert(index, hash, blocks);
         let deadline = slot.expires.load(Ordering::Relaxed);
@@ -105,7 +108,7 @@ impl Writer {
         index: u32,
         why: Leave,
     ) -> Result<(), CacheError> {
-        let Some(slot) = shared.slots.get(index) else {
+        let (Some(slot), Some(pins)) = (shared.slots.get(index), shared.slots.pins(index)) else {
             return Ok(());
         };
         let zeroed = self.zero_record(shared, index);
@@ -118,13 +121,13 @@ impl Writer {
             let was_there = shared.table.remove(hash, index, hash_of);
             debug_assert!(was_there, "a live slot that the table does not name");
         }
+        pins.unlink();
         self.retire(shared, slot, index, why);
         zeroed
     }
 
-    /// Live → dead, and on to free if nobody holds it. The table does not name it any more.
-    pub(crate) fn retire(&mut self, shared: &Shared, slot: &Slot, index: u32, why: Leave) {
-        slot.pin.unlink();
+    /// Takes an unlinked slot out of the bookkeeping, and on to free if nobody holds it.
+    fn retire(&mut self, shared: &Shared, slot: &Slot, index: u32, why: Leave) {
         self.policy.remove(index, why == Leave::Evicted);
         let deadline = slot.expires.load(Ordering::Relaxed);
         if deadline != ttl::NEVER {
@@ -148,10 +151,10 @@ impl Writer {
     /// Frees the `at`th dead slot if it can be; says whether it did.
     fn bury(&mut self, shared: &Shared, at: usize) -> bool {
         let index = self.dead[at];
-        let Some(slot) = shared.slots.get(index) else {
+        let (Some(slot), Some(pins)) = (shared.slots.get(index), shared.slots.pins(index)) else {
             return false;
         };
-        if self.unsettled.contains(&index) || !slot.pin.try_reclaim() {
+        if self.unsettled.contains(&index) || !pins.try_reclaim() {
             return false;
         }
         self.dead.swap_remove(at);
@@ -268,9 +271,13 @@ impl Writer {
 
     /// Every live slot.
     pub(crate) fn live<'a>(&self, slots: &'a Slab) -> impl Iterator<Item = (u32, &'a Slot)> {
-        (0..self.next_slot)
-            .filter_map(|index| slots.get(index).map(|slot| (index, slot)))
-            .filter(|(_, slot)| slot.pin.is_live())
+        (0..self.next_slot).filter_map(|index| Some((index, self.live_slot(slots, index)?)))
+    }
+
+    /// The slot, if it is live.
+    pub(crate) fn live_slot<'a>(&self, slots: &'a Slab, index: u32) -> Option<&'a Slot> {
+        let is_live = slots.pins(index).is_some_and(Pins::is_live);
+        slots.get(index).filter(|_| is_live)
     }
 }
 

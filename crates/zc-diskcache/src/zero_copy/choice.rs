@@ -21,7 +21,7 @@ use super::manager::Primitive;
 /// Bytes of a phase, about.
 const PHASE: u64 = 16 << 20;
 /// Phases, of which one tries the primitive that lost.
-const TRIAL: u64 = 16;
+const TRIAL: u64 = 64;
 /// A send counts for at most so many times its calls.
 const PATIENCE: u32 = 8;
 /// Bytes after which what was measured counts for half.
@@ -183,12 +183,12 @@ mod tests {
         for len in [4096, 64 << 10, 1 << 20, 64 << 20] {
             let phase = sends_of_a_phase(class_of(len));
             let choice = Choice::default();
-            assert_eq!(after(&choice, 34, len, [1000, 2000]), 30 * phase, "{len}");
+            assert_eq!(after(&choice, 130, len, [1000, 2000]), 126 * phase, "{len}");
             let class = choice.classes()[class_of(len)];
             assert_eq!(class.preferred, Primitive::Sendfile);
             assert!(class.up_to >= len && class.sendfile_ns < class.mapped_ns);
             let choice = Choice::default();
-            assert_eq!(after(&choice, 34, len, [2000, 1000]), 2 * phase, "{len}");
+            assert_eq!(after(&choice, 130, len, [2000, 1000]), 2 * phase, "{len}");
         }
     }
 

@@ -54,7 +54,8 @@ struct Job {
     dont_wait: bool,
     /// Time in system calls, all with `primitive`; `None` once it was another one for a while.
     spent: Option<Duration>,
-    begin: Instant,
+    /// When the first of them began and the last one ended.
+    times: Option<(Instant, Instant)>,
     buffer: Vec<u8>,
 }
 
@@ -76,28 +77,55 @@ pub(crate) async fn send(
 ) -> Result<u64, CacheError> {
     let shared = object.shared();
     let primitive = shared.zero_copy.primitive(len, shared.may_lend());
-    let path = shared.file.path().to_path_buf();
-    let non_blocking = is_non_blocking(socket).map_err(|error| CacheError::socket(error, 0))?;
-    let job = Job {
+    let mut job = Job {
         object,
         offset,
         len,
         sent: 0,
         primitive,
-        dont_wait: !non_blocking,
+        dont_wait: true,
         spent: Some(Duration::ZERO),
-        begin: Instant::now(),
+        times: None,
         buffer: Vec::new(),
     };
-    let result = if non_blocking && runtime::in_runtime() {
+    if job.fits(socket)? {
+        return Ok(job.finish());
+    }
+    let non_blocking = is_non_blocking(socket).map_err(|error| job.failed(error))?;
+    job.dont_wait = !non_blocking;
+    if non_blocking && runtime::in_runtime() {
         job.on_reactor(socket).await
     } else {
         job.on_thread(socket).await
-    };
-    result.map_err(|error| error.at(&path))
+    }
 }
 
 impl Job {
+    /// Sends what the socket's queue has room for, without asking what kind of socket it is, which
+    /// would be a system call more; says whether that was all.
+    fn fits(&mut self, socket: BorrowedFd<'_>) -> Result<bool, CacheError> {
+        if self.primitive != Primitive::MappedSend || self.len > SLICE {
+            return Ok(false);
+        }
+        self.timed(|job| {
+            while job.sent < job.len {
+                let from = (job.offset + job.sent) as usize;
+                let to = (job.offset + job.len) as usize;
+                match send_to_socket(socket, &job.object.bytes()[from..to], true) {
+                    Ok(0) => return Ok(false),
+                    Ok(n) => job.sent += n as u64,
+                    Err(error) => match error.raw_os_error() {
+                        // Full, interrupted, or a pipe: for the general way.
+                        Some(libc::EAGAIN | libc::EINTR | libc::ENOTSOCK) => return Ok(false),
+                        Some(libc::EFAULT) => return Err(job.truncated()),
+                        _ => return Err(job.failed(error)),
+                    },
+                }
+            }
+            Ok(true)
+        })
+    }
+
     async fn on_reactor(mut self, socket: BorrowedFd<'_>) -> Result<u64, CacheError> {
         loop {
             match self.advance(socket)? {
@@ -158,10 +186,17 @@ impl Job {
 
     /// Sends until the socket is full, the slice is over, or all is sent.
     fn advance(&mut self, socket: BorrowedFd<'_>) -> Result<Step, CacheError> {
+        self.timed(|job| job.advance_untimed(socket))
+    }
+
+    fn timed<R>(&mut self, calls: impl FnOnce(&mut Self) -> R) -> R {
         let begin = Instant::now();
-        let step = self.advance_untimed(socket);
-        self.spent = self.spent.map(|spent| spent + begin.elapsed());
-        step
+        let result = calls(self);
+        let end = Instant::now();
+        self.spent = self.spent.map(|spent| spent + (end - begin));
+        let (first, _) = self.times.unwrap_or((begin, end));
+        self.times = Some((first, end));
+        result
     }
 
     fn advance_untimed(&mut self, socket: BorrowedFd<'_>) -> Result<Step, CacheError> {
@@ -241,8 +276,8 @@ impl Job {
     fn finish(self) -> u64 {
         let shared = self.object.shared();
         shared.zero_copy.count_send(self.primitive, self.len);
-        if let Some(spent) = self.spent {
-            let all = self.begin.elapsed();
+        if let (Some(spent), Some((begin, end))) = (self.spent, self.times) {
+            let all = end - begin;
             shared.zero_copy.learn(self.primitive, self.len, spent, all);
         }
         let hit = match self.primitive {
@@ -255,13 +290,14 @@ impl Job {
     }
 
     fn failed(&self, error: io::Error) -> CacheError {
-        CacheError::socket(error, self.sent)
+        CacheError::socket(error, self.sent).at(self.object.shared().file.path())
     }
 
     fn truncated(&self) -> CacheError {
         CacheError::new(CacheErrorKind::Truncated)
             .detail("the file ends inside of the object that was being sent")
             .sent(self.sent)
+            .at(self.object.shared().file.path())
     }
 }
 
@@ -275,25 +311,27 @@ impl Drop for Unwanted {
 }
 
 fn send_bytes(socket: BorrowedFd<'_>, bytes: &[u8], dont_wait: bool) -> io::Result<usize> {
-    let fd = socket.as_raw_fd();
+    match send_to_socket(socket, bytes, dont_wait) {
+        // A pipe or a file: only sockets have flags.
+        Err(error) if error.raw_os_error() == Some(libc::ENOTSOCK) => {
+            write_bytes(socket.as_raw_fd(), bytes)
+        }
+        result => result,
+    }
+}
+
+fn send_to_socket(socket: BorrowedFd<'_>, bytes: &[u8], dont_wait: bool) -> io::Result<usize> {
     let wait = if dont_wait { libc::MSG_DONTWAIT } else { 0 };
     // SAFETY: the pointer and length are those of a slice that lives across the call.
     let n = unsafe {
         libc::send(
-            fd,
+            socket.as_raw_fd(),
             bytes.as_ptr().cast(),
             bytes.len(),
             libc::MSG_NOSIGNAL | wait,
         )
     };
-    match usize::try_from(n) {
-        Ok(n) => Ok(n),
-        Err(_) => match io::Error::last_os_error() {
-            // A pipe or a file: only sockets have flags.
-            error if error.raw_os_error() == Some(libc::ENOTSOCK) => write_bytes(fd, bytes),
-            error => Err(error),
-        },
-    }
+    usize::try_from(n).map_err(|_| io::Error::last_os_error())
 }
 
 fn write_bytes(fd: libc::c_int, bytes: &[u8]) -> io::Result<usize> {
