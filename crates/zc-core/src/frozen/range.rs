@@ -22,7 +22,7 @@ pub(crate) fn inside(range: &impl RangeBounds<usize>, len: usize) -> Option<(usi
 pub(crate) fn inside_or_panic(range: &impl RangeBounds<usize>, len: usize) -> (usize, usize) {
     inside(range, len).unwrap_or_else(|| {
         panic!(
-            "range {:?} out of range for a length of {len}",
+            "range {:?} out of range for length {len}",
             (range.start_bound(), range.end_bound())
         )
     })
