@@ -217,3 +217,19 @@ fn a_view_knows_the_file_behind_it() {
     assert!(Frozen::from_vec(vec![1_u8]).file_span().is_none());
     assert!(view.slice(..0).file_span().is_none());
 }
+
+#[test]
+fn a_range_past_the_largest_index_is_outside() {
+    let view = Frozen::from_vec(vec![(); usize::MAX]);
+    assert!(view.get(..=usize::MAX).is_none());
+    assert_eq!(view.slice(usize::MAX..).len(), 0);
+}
+
+#[test]
+fn a_view_compares_with_every_kind_of_slice() {
+    let view = Frozen::from_vec(vec![1, 2]);
+    assert_eq!(view, [1, 2]);
+    assert_eq!(view, vec![1, 2]);
+    assert_eq!([1, 2][..], view);
+    assert!(view < Frozen::from(vec![1, 3]));
+}

@@ -7,7 +7,7 @@ use std::ops::{Index, RangeBounds};
 use super::buffer::ChunkedBuffer;
 use super::iter::{Chunks, Iter};
 use super::spine::Spine;
-use crate::frozen::{Frozen, SharedVec, bounds};
+use crate::frozen::{Frozen, SharedVec, inside, inside_or_panic};
 
 /// What a [`ChunkedBuffer`] held when the snapshot was taken; also what a buffer dereferences to,
 /// so that everything here can be asked of either.
@@ -64,22 +64,17 @@ impl<T> ChunkedSnapshot<T> {
     /// # Panics
     /// If the range is not inside, as slices do.
     #[must_use]
+    #[track_caller]
     pub fn range(&self, range: impl RangeBounds<usize>) -> Chunks<'_, T> {
-        let (start, end) = bounds(&range, self.len);
-        assert!(start <= end, "range starts at {start} but ends at {end}");
-        assert!(
-            end <= self.len,
-            "range end {end} out of range for a chunked buffer of length {}",
-            self.len
-        );
+        let (start, end) = inside_or_panic(&range, self.len);
         Chunks::new(self, start, end)
     }
 
     /// The elements of a range, as the slices they lie in; `None` if the range is not inside.
     #[must_use]
     pub fn get_range(&self, range: impl RangeBounds<usize>) -> Option<Chunks<'_, T>> {
-        let (start, end) = bounds(&range, self.len);
-        (start <= end && end <= self.len).then(|| Chunks::new(self, start, end))
+        let (start, end) = inside(&range, self.len)?;
+        Some(Chunks::new(self, start, end))
     }
 
     /// All elements, one by one.

@@ -16,8 +16,10 @@
 #[cfg(feature = "bytes")]
 mod bytes;
 mod cast;
+mod compare;
 mod mutable;
 mod owner;
+mod range;
 mod shared_vec;
 mod span;
 mod view;
@@ -29,5 +31,5 @@ pub use view::Frozen;
 
 #[cfg(unix)]
 pub(crate) use owner::OwnerRef;
+pub(crate) use range::{inside, inside_or_panic};
 pub(crate) use shared_vec::SharedVec;
-pub(crate) use view::bounds;

@@ -78,6 +78,12 @@ impl<T> FrozenMut<T> {
     }
 }
 
+impl<T> From<FrozenMut<T>> for Frozen<T> {
+    fn from(elements: FrozenMut<T>) -> Self {
+        elements.freeze()
+    }
+}
+
 impl<T> Deref for FrozenMut<T> {
     type Target = [T];
 

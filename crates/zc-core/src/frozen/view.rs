@@ -2,12 +2,12 @@
 
 use std::borrow::Borrow;
 use std::fmt;
-use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
-use std::ops::{Bound, Deref, RangeBounds};
+use std::ops::{Deref, RangeBounds};
 use std::ptr::NonNull;
 
 use super::owner::{OwnerRef, Source};
+use super::range::{inside, inside_or_panic};
 use super::shared_vec::SharedVec;
 use crate::region::Region;
 
@@ -108,25 +108,17 @@ impl<T> Frozen<T> {
     /// # Panics
     /// If the range is not inside, as slices do.
     #[must_use]
+    #[track_caller]
     pub fn slice(&self, range: impl RangeBounds<usize>) -> Self {
-        let (start, end) = bounds(&range, self.len);
-        assert!(
-            start <= end,
-            "slice index starts at {start} but ends at {end}"
-        );
-        assert!(
-            end <= self.len,
-            "range end index {end} out of range for a view of length {}",
-            self.len
-        );
+        let (start, end) = inside_or_panic(&range, self.len);
         self.part(start, end)
     }
 
     /// A view of part of this one; `None` if the range is not inside.
     #[must_use]
     pub fn get(&self, range: impl RangeBounds<usize>) -> Option<Self> {
-        let (start, end) = bounds(&range, self.len);
-        (start <= end && end <= self.len).then(|| self.part(start, end))
+        let (start, end) = inside(&range, self.len)?;
+        Some(self.part(start, end))
     }
 
     /// The first `mid` elements, and the rest.
@@ -134,6 +126,7 @@ impl<T> Frozen<T> {
     /// # Panics
     /// If `mid` is above the length.
     #[must_use]
+    #[track_caller]
     pub fn split_at(&self, mid: usize) -> (Self, Self) {
         (self.slice(..mid), self.slice(mid..))
     }
@@ -161,20 +154,6 @@ impl<T> Frozen<T> {
     }
 }
 
-pub(crate) fn bounds(range: &impl RangeBounds<usize>, len: usize) -> (usize, usize) {
-    let start = match range.start_bound() {
-        Bound::Included(&n) => n,
-        Bound::Excluded(&n) => n.saturating_add(1),
-        Bound::Unbounded => 0,
-    };
-    let end = match range.end_bound() {
-        Bound::Included(&n) => n.saturating_add(1),
-        Bound::Excluded(&n) => n,
-        Bound::Unbounded => len,
-    };
-    (start, end)
-}
-
 impl From<Region> for Frozen<u8> {
     fn from(region: Region) -> Self {
         if region.is_empty() {
@@ -188,6 +167,12 @@ impl From<Region> for Frozen<u8> {
 impl<T> From<Vec<T>> for Frozen<T> {
     fn from(vec: Vec<T>) -> Self {
         Self::from_vec(vec)
+    }
+}
+
+impl<T> From<Box<[T]>> for Frozen<T> {
+    fn from(elements: Box<[T]>) -> Self {
+        Self::from_vec(elements.into_vec())
     }
 }
 
@@ -243,25 +228,5 @@ impl<'a, T> IntoIterator for &'a Frozen<T> {
 impl<T: fmt::Debug> fmt::Debug for Frozen<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.iter()).finish()
-    }
-}
-
-impl<T: PartialEq> PartialEq for Frozen<T> {
-    fn eq(&self, other: &Self) -> bool {
-        self.as_slice() == other.as_slice()
-    }
-}
-
-impl<T: Eq> Eq for Frozen<T> {}
-
-impl<T: PartialEq> PartialEq<[T]> for Frozen<T> {
-    fn eq(&self, other: &[T]) -> bool {
-        self.as_slice() == other
-    }
-}
-
-impl<T: Hash> Hash for Frozen<T> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.as_slice().hash(state);
     }
 }

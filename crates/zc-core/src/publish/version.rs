@@ -1,5 +1,6 @@
 //! What is published, and its number.
 
+use std::fmt;
 use std::ops::Deref;
 
 use crate::chunked::ChunkedSnapshot;
@@ -14,6 +15,12 @@ impl Version {
 
     pub(super) const fn next(self) -> Self {
         Self(self.0 + 1)
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 

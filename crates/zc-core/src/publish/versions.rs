@@ -35,6 +35,7 @@
 
 use std::fmt;
 use std::mem::MaybeUninit;
+use std::panic::RefUnwindSafe;
 use std::ptr;
 
 use crossbeam_utils::CachePadded;
@@ -53,6 +54,13 @@ pub(super) struct Node<V> {
     /// Empty in a spare node only.
     value: UnsafeCell<MaybeUninit<V>>,
 }
+
+// SAFETY: a shared node gives out `&V` and nothing else. Whoever writes the value has the node for
+// itself (I2, I3).
+unsafe impl<V: Sync> Sync for Node<V> {}
+
+// A reader sees values that nobody changes, whatever has panicked meanwhile.
+impl<V: RefUnwindSafe> RefUnwindSafe for Node<V> {}
 
 impl<V> Node<V> {
     fn boxed(version: Version, value: V) -> *mut Self {
@@ -92,6 +100,9 @@ unsafe impl<V: Send + Sync> Send for Shared<V> {}
 
 // SAFETY: as above.
 unsafe impl<V: Send + Sync> Sync for Shared<V> {}
+
+// The steps that change it run no user code between them.
+impl<V: RefUnwindSafe> RefUnwindSafe for Shared<V> {}
 
 /// The publisher's side.
 pub(crate) struct Versions<V> {

@@ -1,6 +1,7 @@
 //! The buffer and its handles.
 
 use std::fmt;
+use std::panic::RefUnwindSafe;
 use std::time::{Duration, Instant};
 
 use super::guards::{ReadGuard, WriteGuard};
@@ -63,6 +64,9 @@ unsafe impl<T: Send + Sync> Sync for Inner<T> {}
 
 // SAFETY: as above.
 unsafe impl<T: Send + Sync> Send for Inner<T> {}
+
+// As for `std`'s locks: what a panic may have left half done is poisoned.
+impl<T> RefUnwindSafe for Inner<T> {}
 
 impl<T> SharedBuffer<T> {
     /// An empty buffer, which allocates no payload.

@@ -228,3 +228,62 @@ fn a_region_is_handed_out_again_after_its_last_view() {
         assert_ne!(second.as_ptr(), third.as_ptr());
     });
 }
+
+/// loom watches the node's cell: freeing it while a reader looks at it would be reported.
+#[test]
+fn a_version_is_not_freed_under_a_reader() {
+    model(|| {
+        let mut publisher = Publisher::new(vec![1_u8]);
+        let mut reader = publisher.reader();
+        let reading = thread::spawn(move || {
+            let first = reader.load()[0];
+            assert!(reader.load()[0] >= first);
+        });
+        publisher.publish(vec![2]);
+        publisher.publish(vec![3]);
+        reading.join().unwrap();
+    });
+}
+
+#[test]
+fn a_version_is_not_freed_under_the_main_reader() {
+    model(|| {
+        let mut publisher = Publisher::new(vec![1_u8]);
+        let mut reader = publisher.reader();
+        let publishing = thread::spawn(move || {
+            publisher.publish(vec![2]);
+            publisher.publish(vec![3]);
+            publisher
+        });
+        let first = reader.load()[0];
+        assert!(reader.load()[0] >= first);
+        drop(publishing.join().unwrap());
+    });
+}
+
+#[test]
+fn a_wait_for_a_newer_version_sees_it() {
+    model(|| {
+        let mut publisher = Publisher::new(vec![1_u8]);
+        let mut reader = publisher.reader();
+        let _ = reader.load();
+        let waiting = thread::spawn(move || {
+            block_on(reader.changed()).unwrap();
+            assert_eq!(*reader.load(), [2]);
+        });
+        publisher.publish(vec![2]);
+        waiting.join().unwrap();
+    });
+}
+
+#[test]
+fn the_end_of_the_publisher_ends_a_wait() {
+    model(|| {
+        let publisher = Publisher::new(vec![1_u8]);
+        let mut reader = publisher.reader();
+        let _ = reader.load();
+        let waiting = thread::spawn(move || block_on(reader.changed()));
+        drop(publisher);
+        assert!(waiting.join().unwrap().is_err());
+    });
+}

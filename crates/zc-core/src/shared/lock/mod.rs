@@ -3,9 +3,9 @@
 //! # State
 //!
 //! One word: `WRITER`, held exclusively; `PENDING`, a writer is on a core and about to take the
-//! lock; `SUMMONED`, a sleeping writer has been woken for it; the rest counts readers. Beside it two
-//! waiter lists, one of writers, one of readers; and before it the [bias], by which most readers
-//! enter without touching the word.
+//! lock; `SUMMONED`, a sleeping writer has been woken for it; `COURTESY`, a task that waits to write
+//! has come in vain before; the rest counts readers. Beside it two waiter lists, one of writers, one
+//! of readers; and before it the [bias], by which most readers enter without touching the word.
 //!
 //! | from | step | to |
 //! |---|---|---|
@@ -16,6 +16,8 @@
 //! | readers, `PENDING` | the last reader leaves | the writer enters: `WRITER` |
 //! | readers, a thread waits to write | the last reader leaves and wakes it | `SUMMONED` |
 //! | `SUMMONED` | the woken thread enters, or shuts and opens the door, or gives up | not `SUMMONED` |
+//! | readers | a task that waits to write looks in vain for the second time | `COURTESY` |
+//! | `COURTESY`, no readers | a writer enters, or the task gives up, or a reader has stood back for long | not `COURTESY` |
 //! | `WRITER` | the writer leaves | free, or one reader (downgrade) |
 //!
 //! A writer is inside once it holds `WRITER` *and* the bias has been drained. A writer that finds
@@ -28,8 +30,11 @@
 //! again and again cannot starve it. The last reader out wakes one writer. If that is a thread, the
 //! word says `SUMMONED` from before it is woken, and readers stand back until it has been there: it
 //! may take a while to get a core, and with readers on all of them it would otherwise find the lock
-//! occupied each time. If it is a task nobody stands back for it, for its future may have been
-//! forgotten: those who stood back are woken too, and whoever is there first enters.
+//! occupied each time. If it is a task, its future may have been forgotten, and nobody stands back
+//! for it without end: those who stood back are woken too. The first time whoever is there first
+//! enters. A task that has come in vain is alive: it leaves `COURTESY` in the word, and readers stand
+//! back until it has been there, but for no longer than a millisecond ([`COURTESY_TIME`]). Whoever
+//! has no time to wait (`try_read`, the end of a timeout) does not stand back.
 //!
 //! A leaving writer wakes one writer and all readers, and whoever is there first enters. A writer
 //! that is awake shuts the door (`PENDING`) while it looks, so it needs no luck, only that those
@@ -37,8 +42,9 @@
 //!
 //! Neither `PENDING` nor `SUMMONED` is left behind by a writer that sleeps: it takes both away and
 //! looks once more before it does. A waiting writer bars others only while it is in the list, out of
-//! which the next release takes it. A pending future that is forgotten therefore costs one wake and
-//! bars nobody once the lock is free.
+//! which the next release takes it. A pending future that is forgotten therefore costs one wake (and
+//! readers, if it has been polled more than once, a millisecond) and bars nobody once the lock is
+//! free.
 //!
 //! # Edges
 //!
@@ -49,6 +55,8 @@ mod bias;
 mod read;
 mod slots;
 mod write;
+
+use std::time::Duration;
 
 use crossbeam_utils::CachePadded;
 
@@ -62,7 +70,10 @@ use crate::wait::WaitList;
 const WRITER: usize = 1;
 const PENDING: usize = 2;
 const SUMMONED: usize = 4;
-const READER: usize = 8;
+const COURTESY: usize = 8;
+const READER: usize = 16;
+/// What keeps readers out without an end of its own.
+const BARS: usize = WRITER | PENDING | SUMMONED;
 /// More readers than there can be guards; one more would overflow into nothing.
 const MAX_READERS: usize = usize::MAX / READER - 1;
 
@@ -71,6 +82,14 @@ const LOOKS: u32 = if cfg!(any(zc_loom, zc_shuttle)) {
     1
 } else {
     100
+};
+
+/// How long readers stand back for a task that has been woken to write. In a model: until they
+/// look once more.
+const COURTESY_TIME: Duration = if cfg!(any(zc_loom, zc_shuttle)) {
+    Duration::ZERO
+} else {
+    Duration::from_millis(1)
 };
 
 #[derive(Debug, Default)]

@@ -3,7 +3,9 @@
 use std::time::Instant;
 
 use super::bias::Entry;
-use super::{MAX_READERS, PENDING, READER, RawLock, SUMMONED, Ticket, WRITER};
+use super::{
+    BARS, COURTESY, COURTESY_TIME, MAX_READERS, PENDING, READER, RawLock, SUMMONED, Ticket, WRITER,
+};
 use crate::error::Holder;
 use crate::sync::atomic::Ordering;
 use crate::sync::{edge, seeded, store_load_barrier};
@@ -55,20 +57,25 @@ impl RawLock {
         let reads = busy.reads.load(Ordering::Relaxed) + 1;
         busy.reads.store(reads, Ordering::Relaxed);
         self.calm.bias.consider(reads, || {
-            state & SUMMONED != 0 || self.writers.waiting() > 0
+            state & (SUMMONED | COURTESY) != 0 || self.writers.waiting() > 0
         });
         Ok(Ticket(None))
     }
 
-    /// Enters as a reader unless a writer waits for those who are inside.
+    /// Enters as a reader unless a writer waits for those who are inside, or is on its way.
     fn try_read_politely(&self) -> Option<Ticket> {
         if let Some(ticket) = self.try_read_by_slot() {
             return Some(ticket);
         }
-        if self.writers.waiting() > 0 && self.has_readers() {
+        if self.writer_waits_for_readers() {
             return None;
         }
-        self.try_read_unless(WRITER | PENDING | SUMMONED).ok()
+        self.try_read_unless(WRITER | PENDING | SUMMONED | COURTESY)
+            .ok()
+    }
+
+    fn writer_waits_for_readers(&self) -> bool {
+        self.writers.waiting() > 0 && self.has_readers()
     }
 
     fn has_readers(&self) -> bool {
@@ -95,15 +102,66 @@ impl RawLock {
 
     #[inline(never)]
     fn wait_to_read(&self, deadline: Option<Instant>) -> Option<Ticket> {
-        self.readers
-            .block_until(WaitStrategy::default(), deadline, || {
-                self.try_read_politely()
-            })
+        loop {
+            let entered = self
+                .readers
+                .block_until(WaitStrategy::default(), deadline, || {
+                    let ticket = self.try_read_politely();
+                    (ticket.is_some() || self.owes_courtesy()).then_some(ticket)
+                })?;
+            if entered.is_some() {
+                return entered;
+            }
+            let patience = Instant::now() + COURTESY_TIME;
+            let until = deadline.map_or(patience, |deadline| deadline.min(patience));
+            let strategy = WaitStrategy::Park;
+            match self.readers.block_until(strategy, Some(until), || {
+                let ticket = self.try_read_politely();
+                (ticket.is_some() || !self.owes_courtesy()).then_some(ticket)
+            }) {
+                Some(None) => {}
+                Some(entered) => return entered,
+                // Who cannot wait for the task need not.
+                None if until < patience => return self.try_read_unless(BARS).ok(),
+                None => self.end_courtesy(),
+            }
+        }
     }
 
     pub(in crate::shared) async fn read_async(&self) -> Ticket {
         let mut waiter = std::pin::pin!(self.readers.waiter());
-        std::future::poll_fn(|cx| waiter.as_mut().poll_until(cx, || self.try_read_politely())).await
+        let mut patience = None;
+        std::future::poll_fn(|cx| {
+            let entered = waiter.as_mut().poll_until(cx, || self.try_read_politely());
+            if entered.is_ready() || !self.owes_courtesy() {
+                patience = None;
+                return entered;
+            }
+            // There is no timer here: let the executor run others, the writer among them.
+            match patience {
+                None => patience = Some(Instant::now() + COURTESY_TIME),
+                Some(end) if Instant::now() >= end => self.end_courtesy(),
+                Some(_) => {}
+            }
+            cx.waker().wake_by_ref();
+            entered
+        })
+        .await
+    }
+
+    /// Whether nothing but courtesy towards a task keeps a reader out.
+    fn owes_courtesy(&self) -> bool {
+        let state = self.busy.state.load(Ordering::Relaxed);
+        state & (BARS | COURTESY) == COURTESY && !self.writer_waits_for_readers()
+    }
+
+    /// The task has not come: nobody stands back for it any longer.
+    #[cold]
+    fn end_courtesy(&self) {
+        if !seeded("core.lock_courtesy_ends") {
+            self.busy.state.fetch_and(!COURTESY, Ordering::SeqCst);
+        }
+        self.readers.notify_after_rmw(usize::MAX);
     }
 
     #[inline]
@@ -157,6 +215,7 @@ impl RawLock {
             }
             state.fetch_and(!SUMMONED, Ordering::SeqCst);
         }
+        // Those who stood back enter, or from now on stand back for a while only.
         self.readers.notify_after_rmw(usize::MAX);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{LOOKS, PENDING, READER, RawLock, SUMMONED, Ticket, WRITER};
+use super::{COURTESY, LOOKS, PENDING, READER, RawLock, SUMMONED, Ticket, WRITER};
 use crate::error::Holder;
 use crate::sync::atomic::Ordering;
 use crate::sync::{edge, hint, seeded};
@@ -82,7 +82,7 @@ impl RawLock {
             })
             .is_some();
         if !entered {
-            self.after_giving_up();
+            self.after_giving_up(SUMMONED);
         }
         entered
     }
@@ -91,11 +91,18 @@ impl RawLock {
         let gives_up = GivesUp(self);
         {
             let mut waiter = std::pin::pin!(self.writers.waiter());
+            let mut came_in_vain = false;
             std::future::poll_fn(|cx| {
                 let mut settle = false;
-                waiter.as_mut().poll_until(cx, || {
-                    self.try_write_with_door_shut(std::mem::replace(&mut settle, true))
-                })
+                let entered = waiter.as_mut().poll_until(cx, || {
+                    let settle = std::mem::replace(&mut settle, true);
+                    if settle && came_in_vain && !seeded("core.lock_courtesy") {
+                        self.busy.state.fetch_or(COURTESY, Ordering::Relaxed);
+                    }
+                    self.try_write_with_door_shut(settle)
+                });
+                came_in_vain = entered.is_pending();
+                entered
             })
             .await;
         }
@@ -103,8 +110,8 @@ impl RawLock {
     }
 
     /// A writer has given up: the readers that stood back for it shall not.
-    fn after_giving_up(&self) {
-        self.busy.state.fetch_and(!SUMMONED, Ordering::SeqCst);
+    fn after_giving_up(&self, stood_back_for: usize) {
+        self.busy.state.fetch_and(!stood_back_for, Ordering::SeqCst);
         if !seeded("core.lock_give_up") {
             self.readers.notify_after_rmw(usize::MAX);
         }
@@ -120,9 +127,9 @@ impl RawLock {
 
     fn release_word(&self) {
         // This writer may have been summoned just when it entered by itself.
-        let mut held = WRITER | SUMMONED;
+        let mut held = WRITER | SUMMONED | COURTESY;
         if seeded("core.lock_summoned") {
-            held = WRITER;
+            held = WRITER | COURTESY;
         }
         self.busy
             .state
@@ -151,6 +158,6 @@ struct GivesUp<'a>(&'a RawLock);
 
 impl Drop for GivesUp<'_> {
     fn drop(&mut self) {
-        self.0.after_giving_up();
+        self.0.after_giving_up(SUMMONED | COURTESY);
     }
 }
