@@ -1,5 +1,14 @@
 //! Several producers of one ring of 16 Ki rows of 32 bytes, one of which is active, and one
 //! consumer: what it costs that there might be others.
+//!
+//! | batch | goal | ours | best peer | peer / ours |
+//! |---|---|---|---|---|
+//! | 1 | 10.5 | 6.8 | crossbeam 12.3 | 1.81 |
+//! | 64 | 2.7 | 1.49 | disruptor 1.42 | 0.95 |
+//!
+//! (One quick run on an AMD EPYC.) With a compare-and-swap for the claim and one for the head it was 17.9 where
+//! crossbeam took 10.9: each waits for all stores before it, the head's among them, which the consumer looks at.
+//! So a producer that has been alone for 4096 calls claims blocks, and neither is left.
 
 use std::process::ExitCode;
 

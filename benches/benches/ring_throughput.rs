@@ -4,6 +4,28 @@
 //!
 //! The capacity decides more than anything else: ends that run close together wait for each other's
 //! lines.
+//!
+//! Where the default waits lead (medians of one quick run with all peers on two cores of an AMD EPYC, which
+//! is not the machine that the goals were set on):
+//!
+//! | cell | goal | ours | best peer | peer / ours |
+//! |---|---|---|---|---|
+//! | 16 Ki, batch 64 | 2.15 | 1.20 | disruptor 1.27 | 1.06 |
+//! | 16 Ki, batch 1 | 2.65 | 2.33 | rtrb 7.23 | 3.11 |
+//! | 4 Ki, batch 1 | 7.4 | 2.46 | rtrb 7.72 | 3.13 |
+//! | 1 Ki, batch 1 | 14 | 4.12 | rtrb 7.42 | 1.80 |
+//! | one thread, batch 1 | 8.65 | 5.59 | disruptor 2.58 | 0.46 |
+//! | one thread, batch 64 | 1.25 | 1.51 | rtrb 1.43 | 0.95 |
+//!
+//! Small rings: a consumer that runs dry again and again behind a fast producer lets rows gather for a
+//! microsecond (6.1, 7.0 and 8.2 ns before). What is written with every licence lies apart from what consumers look at with
+//! every batch.
+//!
+//! One thread, batch 1: 9.3 ns before. The processor commits a store a cycle, and a row of ours takes 13
+//! (its four words; next, head and batch size of the producer; end, batches, rows in hand twice, next and
+//! cursor of the consumer), so that the counters that are always on cost what the row does. It took
+//! twice as many while calls stood between (20 words saved and returned), and while the end of a batch was computed from
+//! the one before. A vector is written and read back in 2.4 ns.
 
 use std::process::ExitCode;
 

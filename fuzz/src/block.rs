@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use zc_core::Frozen;
-use zc_ring::{Block, ConsumerOptions, DeltaWidth, Poll, RowError, RowRing, Schema};
+use zc_ring::{Block, ConsumerOptions, DeltaWidth, Encoding, Poll, RowError, RowRing, Schema};
 
 use crate::{crc32c, number};
 
@@ -45,9 +45,35 @@ fn columns(block: &Block) {
                 $(let _ = black_box(block.column::<$type>(name.as_str()));)*
             };
         }
-        as_each!(i8, i16, i32, i64, u8, u16, u32, u64, f32, f64, bool, [u8]);
-        as_each!(Option<i64>, Option<f64>, Option<bool>, Option<&[u8]>);
+        as_each!(
+            i8,
+            i16,
+            i32,
+            i64,
+            u8,
+            u16,
+            u32,
+            u64,
+            f32,
+            f64,
+            bool,
+            [u8],
+            str
+        );
+        as_each!(
+            Option<i64>,
+            Option<f64>,
+            Option<bool>,
+            Option<&[u8]>,
+            Option<&str>
+        );
         let _ = black_box(block.null_count::<i64>(name.as_str()));
+        // Where the coding allows it, found without the others.
+        for row in [0, block.rows() / 2, block.rows() - 1] {
+            let _ = black_box(block.value::<i64>(name.as_str(), row));
+            let _ = black_box(block.value::<u16>(name.as_str(), row));
+            let _ = black_box(block.value::<f64>(name.as_str(), row));
+        }
     }
 }
 
@@ -74,7 +100,7 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
     let of = |sealed: fn(i64) -> Sealed| {
         [1, 7, 130].map(|rows| sealed(rows).unwrap_or_else(|e| panic!("no seed: {e}")))
     };
-    [of(sealed), of(with_nulls)].concat()
+    [of(sealed), of(with_nulls), of(with_texts)].concat()
 }
 
 type Sealed = Result<Vec<u8>, Box<dyn std::error::Error>>;
@@ -160,6 +186,40 @@ fn with_nulls(rows: i64) -> Sealed {
         return Err("the rows are there".into());
     };
     Ok(batch.to_block()?.bytes().to_vec())
+}
+
+/// Texts that are coded in each way there is.
+fn with_texts(rows: i64) -> Sealed {
+    let schema = Schema::builder().str("same", 8).nullable();
+    let schema = schema.str("few", 40).nullable().str("each", 300);
+    let schema = schema.str("none", 4).nullable().build()?;
+    let same = schema.column::<Option<&str>>("same")?;
+    let few = schema.column::<Option<&str>>("few")?;
+    let each = schema.column::<str>("each")?;
+    let none = schema.column::<Option<&str>>("none")?;
+    let ring = RowRing::builder(schema, 256).build()?;
+    let mut consumer = ring.consumer(ConsumerOptions::default())?;
+    let mut producer = ring.producer()?;
+    for i in 0..rows {
+        let kind = ["instrument ä", "", "another one, which is longer"];
+        let kind = kind[usize::try_from(i * i % 3).unwrap_or(0)];
+        let other = "€".repeat(usize::try_from(i * 7 % 31).unwrap_or(0));
+        producer.push(|row| {
+            row.set(same, (i % 4 != 2).then_some("the same"))?;
+            row.set(few, (i % 5 != 1).then_some(kind))?;
+            row.set(each, format!("{i}{other}").as_str())?;
+            row.set(none, None)
+        })?;
+    }
+    let Poll::Rows(batch) = consumer.poll(256) else {
+        return Err("the rows are there".into());
+    };
+    let encoding = match rows {
+        1 => Encoding::Smallest,
+        7 => Encoding::Plain,
+        _ => Encoding::Archive,
+    };
+    Ok(batch.to_block_with(encoding)?.bytes().to_vec())
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@ use std::num::NonZeroUsize;
 use std::time::Instant;
 
 use bytes::{BufMut, Bytes};
-use zc_agent::{Groups, Manager, ManagerBuilder, Received, ZeroCopyHandle};
+use zc_agent::{BufferError, Groups, Manager, ManagerBuilder, Received, ZeroCopyHandle};
+use zc_core::region::{HugePages, RegionOptions};
 
 use super::{GROUP, Outcome, Shape, Tally, all, runtime, say};
 
@@ -56,11 +57,10 @@ pub(crate) async fn write(
     let size = NonZeroUsize::new(shape.size).ok_or("a piece has bytes")?;
     match how {
         How::OneByOne => {
-            for _ in 0..shape.share(n) {
-                let mut agent = handle.reserve_writer(size).await.map_err(say)?;
-                agent.put_slice(&piece);
-                agent.commit().map_err(say)?;
-            }
+            let pieces = shape.share(n);
+            one_by_one(&handle, size, &piece, pieces)
+                .await
+                .map_err(say)?;
         }
         How::Runs(run_bytes) => {
             let mut writer = handle.writer(run_bytes);
@@ -78,6 +78,63 @@ pub(crate) async fn write(
         }
     }
     Ok(())
+}
+
+async fn one_by_one(
+    handle: &ZeroCopyHandle,
+    size: NonZeroUsize,
+    piece: &[u8],
+    pieces: u64,
+) -> Result<(), BufferError> {
+    for _ in 0..pieces {
+        let mut agent = handle.reserve_writer(size).await?;
+        agent.put_slice(piece);
+        agent.commit()?;
+    }
+    Ok(())
+}
+
+/// The bare limit of one writer, one by one: a compare-and-swap, a record that is written twice, the
+/// bytes of a piece, and an addition. Through as much memory as three groups have, and nobody looks.
+#[expect(clippy::disallowed_types, reason = "nothing but the steps themselves")]
+pub(crate) fn bare_steps(shape: Shape) -> Outcome {
+    use crossbeam::utils::CachePadded;
+    use std::sync::atomic::{AtomicU64, Ordering::*};
+    let in_group = GROUP / shape.size;
+    let piece = shape.piece(0);
+    let (cursor, progress) = (
+        CachePadded::new(AtomicU64::new(0)),
+        CachePadded::new(AtomicU64::new(0)),
+    );
+    let mut groups: Vec<_> = (0..3)
+        .map(|_| {
+            let records: Vec<_> = (0..in_group).map(|_| AtomicU64::new(0)).collect();
+            (vec![0_u8; GROUP], records)
+        })
+        .collect();
+    let start = Instant::now();
+    let mut left = shape.pieces as usize;
+    for n in (0..groups.len()).cycle() {
+        let (memory, records) = &mut groups[n];
+        for (place, record) in memory
+            .chunks_exact_mut(shape.size)
+            .zip(&*records)
+            .take(left)
+        {
+            let at = cursor.load(Relaxed);
+            let swapped = cursor.compare_exchange_weak(at, at + 1, Acquire, Relaxed);
+            record.store(at + 1, Release);
+            place.copy_from_slice(std::hint::black_box(&piece));
+            record.store(at + 2, Release);
+            progress.fetch_add(swapped.map_err(say)?, AcqRel);
+        }
+        left = left.saturating_sub(in_group);
+        if left == 0 {
+            break;
+        }
+    }
+    std::hint::black_box(&groups);
+    Ok(start.elapsed())
 }
 
 pub(crate) async fn consume(mut groups: Groups, mut tally: Tally) -> Result<Tally, String> {
@@ -126,11 +183,12 @@ pub(crate) fn bare_copy(shape: Shape, group: usize) -> Outcome {
     super::rounds(shape, |shape, pieces| async move {
         let start = Instant::now();
         let groups = shape.bytes().div_ceil(group as u64) as usize;
-        // From the system, and zero-filled by it when it is touched.
-        let mut memory = vec![0; groups * group];
+        // From the system, and zero-filled by it when it is touched; on huge pages, as the slabs.
+        let options = RegionOptions::new().huge_pages(HugePages::Advised);
+        let mut memory = options.anonymous(groups * group).map_err(say)?;
         let piece = shape.size;
         let half = shape.pieces as usize / 2 * piece;
-        let (first, second) = memory.split_at_mut(half);
+        let (first, second) = memory.as_mut_slice().split_at_mut(half);
         std::thread::scope(|scope| {
             let copy = |to: &mut [u8], from: &[Bytes]| {
                 for (place, bytes) in to.chunks_exact_mut(piece).zip(from) {

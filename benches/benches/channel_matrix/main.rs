@@ -27,6 +27,16 @@
 //!   remains swings by a factor of three from run to run, for both, 170 to 650 ns; no profile says why yet
 //!   (the guess is whether the runtime keeps both tasks on one worker). An item takes two turns of a task,
 //!   and kanal's two thirds of one.
+//!   Two tasks on one thread (no second worker, so that every run gives the same): kanal 51 ns an item,
+//!   tokio 196, ours 222, of which 38 were spins, tried once in 64 waits and in vain each time. Now each
+//!   end notes where it waited, and nobody spins for one that waited on the same processor: 185. Between
+//!   the pauses of a spin only the slot is read, and the score of either end has a cache line of its own.
+//!   On two workers, 1×1, 4×1, 4×4, in turn with the former: 279 (260), 180 (185), 136 (178). 1×1 swings
+//!   because tokio, after three tasks in a row from its slot for the next one, queues the next and wakes
+//!   the other worker: 40,000 times a second, for all contestants alike, so what a turn costs is
+//!   multiplied by about 1.5. Half of a turn's 90 ns are its ten locked instructions: two locks of the
+//!   line, the barrier, the waker's clone and wake, the claim, and the runtime's own.
+//!   Not tried: the lock of the line as a bit of its word, which would save three of them.
 //!   Also tried: a task that has to wait wakes itself and looks again, up to four times before it enters
 //!   the line, if that has been of use lately, in place of the pauses (166 and 192, 249 and 247, 232 and
 //!   212 ns in two runs; with pauses only 261 and 247, 232 and 213, 171 and 188) and after them (187 and

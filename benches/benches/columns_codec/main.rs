@@ -1,6 +1,19 @@
 //! Sealed blocks of 1024 rows against what else there is: how fast columns are compressed, how fast
 //! they come back, in bytes of the plain columns, and how small they are. The limit is a copy of the
 //! plain column within the cache.
+//!
+//! What was found on the way to these figures (AVX-512, blocks of 1024 numbers of 64 bits):
+//!
+//! * The last groups of a packed layer, whose windows of 64 bytes end behind it, took as long as all the
+//!   others while they were copied to where there is room: 21 of 128 groups at 3 bits. Masked loads
+//!   instead made decoding prices 1.6 × as fast.
+//! * Clearing 8 KiB before it is written to costs 100 ns, a tenth of decoding a block: exceptions are
+//!   decoded at the end of the memory that they are merged into, and taken out in place.
+//! * A copy whose length is not known to the compiler is a call: one for every eight numbers made the
+//!   histogram of lengths twice as slow as counting them one by one.
+//! * Dividing by a power of ten, eight at a time, is 8 % of decoding floats; a product with the inverse
+//!   and two corrections gives the same bits, and would gain little.
+//! * Checksums and heads do not show: 1 % of sealing.
 
 mod columns;
 mod ours;

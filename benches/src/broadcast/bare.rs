@@ -182,6 +182,44 @@ pub fn line_round_trip(q: f64, rounds: u64) -> Result<Duration, String> {
     quantile(&mut trips, q)
 }
 
+/// Three threads that park and one that unparks them every half a millisecond; the quantile `q` of the
+/// times until the first of them runs.
+///
+/// # Errors
+/// When a thread panics.
+pub fn wake_up(q: f64, rounds: u64) -> Result<Duration, String> {
+    let flag = Arc::new(AtomicU64::new(0));
+    let sleepers = [(); 3].map(|()| {
+        let flag = Arc::clone(&flag);
+        std::thread::spawn(move || {
+            let got = (1..=rounds).map(|round| {
+                while flag.load(Ordering::Acquire) < round {
+                    std::thread::park();
+                }
+                Instant::now()
+            });
+            got.collect::<Vec<_>>()
+        })
+    });
+    let mut ways: Vec<Duration> = Vec::new();
+    let sent: Vec<Instant> = (1..=rounds)
+        .map(|round| {
+            std::thread::sleep(Duration::from_micros(500));
+            let now = Instant::now();
+            flag.store(round, Ordering::Release);
+            sleepers.iter().for_each(|one| one.thread().unpark());
+            now
+        })
+        .collect();
+    let got: Result<Vec<_>, _> = sleepers.into_iter().map(|one| one.join()).collect();
+    let got = got.map_err(|_| "a sleeper panicked")?;
+    for (round, sent) in sent.into_iter().enumerate() {
+        let first = got.iter().filter_map(|one| one.get(round)).min();
+        ways.extend(first.map(|got| got.saturating_duration_since(sent)));
+    }
+    quantile(&mut ways, q)
+}
+
 /// One line, written once a microsecond: the quantile `q` of the ways.
 ///
 /// # Errors

@@ -58,7 +58,7 @@ fn join(ring: &Ring<Row>, consumers: usize) -> Result<Vec<Consumer<Row>>, String
 }
 
 impl Tx for Producer<Row> {
-    #[inline]
+    #[inline(always)]
     fn one(&mut self, number: u64) {
         self.publish(|slot| *slot = row(number));
     }
@@ -72,7 +72,7 @@ impl Tx for Producer<Row> {
 }
 
 impl Tx for MultiProducer<Row> {
-    #[inline]
+    #[inline(always)]
     fn one(&mut self, number: u64) {
         self.publish(|slot| *slot = row(number));
     }
@@ -97,19 +97,21 @@ fn slots_from(mut slots: zc_ring::SlotsMut<'_, Row>, rows: Range<u64>) {
     }
 }
 
+// Always inlined, here and above, as it would be at the place where somebody uses it: the compiler finds
+// the two loops of `read` too long for that, and a call a row stores as many words as the row itself.
 impl Rx for Consumer<Row> {
-    #[inline]
+    #[inline(always)]
     fn poll(&mut self, seen: &mut Check) -> bool {
         read(self.poll(usize::MAX), seen)
     }
 
-    #[inline]
+    #[inline(always)]
     fn recv(&mut self, seen: &mut Check) {
         read(self.recv_blocking(), seen);
     }
 }
 
-#[inline]
+#[inline(always)]
 fn read(poll: Poll<zc_ring::Batch<'_, Row>>, seen: &mut Check) -> bool {
     if let Poll::Rows(batch) = poll {
         let (first, second) = batch.as_slices();

@@ -6,7 +6,7 @@ use super::latency::quantile;
 use super::{Check, Ends, Rx, Tx};
 use crate::threads::{Task, together};
 
-/// Consumers wait for `rows` rows that come 2 ms apart; the quantile `q` of the time from a row's
+/// Consumers wait for `rows` rows that come half a millisecond apart; the quantile `q` of the time from a row's
 /// publish until the first of them has it.
 ///
 /// # Errors
@@ -36,7 +36,7 @@ pub fn wake_up<T: Tx, R: Rx>(
     let sent_of = &mut sent;
     tasks.push(Box::new(move || {
         for number in 0..rows {
-            std::thread::sleep(Duration::from_millis(2));
+            std::thread::sleep(Duration::from_micros(500));
             sent_of.push(Instant::now());
             tx.one(number);
         }

@@ -6,21 +6,25 @@
 //! line for as long as it can: the reservation is made, *then* its owner is woken. A waiter that
 //! is cancelled leaves the line; if it was served already, its reservation is undone.
 //!
+//! Memory can be tied up in runs whose writers are idle (see [`RunWriter`](crate::RunWriter)). While
+//! the head of the line waits and the consumer has nothing to receive, the runs that the next group
+//! waits for are published, and no others: a run that ends early leaves a hole, and those of later
+//! groups would not bring any memory back.
+//!
 //! A request larger than the whole budget is admitted when nothing else is charged. The line is
 //! bounded; past its end there is [`BufferError::Full`].
 
-use std::collections::{BTreeMap, VecDeque};
-use std::future::Future;
-use std::pin::Pin;
+use std::collections::VecDeque;
 use std::task::{Context, Poll, Waker};
 
 use std::sync::Arc;
 use zc_core::sync::atomic::{AtomicBool, Ordering};
 use zc_core::sync::seeded;
 
+use crate::after::After;
 use crate::error::{BufferError, ManagerError};
 use crate::group::lease::Lease;
-use crate::manager::{After, Core, Shared};
+use crate::manager::{Core, Shared};
 use crate::types::SealedBy;
 
 /// Most that may wait in line.
@@ -57,7 +61,8 @@ impl Request {
 pub(crate) struct Line {
     next_ticket: u64,
     waiting: VecDeque<Waiter>,
-    served: BTreeMap<u64, Result<Lease, BufferError>>,
+    /// In the order of their tickets, which is the order in which they are served.
+    served: VecDeque<(u64, Result<Lease, BufferError>)>,
 }
 
 #[derive(Debug)]
@@ -74,6 +79,11 @@ impl Line {
 
     pub(crate) fn len(&self) -> usize {
         self.waiting.len()
+    }
+
+    fn take_served(&mut self, ticket: u64) -> Option<Result<Lease, BufferError>> {
+        let at = self.served.binary_search_by_key(&ticket, |served| served.0);
+        self.served.remove(at.ok()?).map(|(_, result)| result)
     }
 
     fn find(&self, ticket: u64) -> Option<usize> {
@@ -148,6 +158,11 @@ impl Shared {
         if seeded("agent.admit_waiters") {
             return;
         }
+        let was_short = self.is_short.load(Ordering::Relaxed);
+        if was_short == core.waiters.is_empty() {
+            // Before runs are looked at: one that starts too late for that look finds it set.
+            self.is_short.store(!was_short, Ordering::Relaxed);
+        }
         while let Some(head) = core.waiters.waiting.front() {
             let request = head.request.clone();
             let result = match self.admit(core, &request, after) {
@@ -156,10 +171,47 @@ impl Shared {
                 Err(error) => Err(error),
             };
             if let Some(head) = core.waiters.waiting.pop_front() {
-                core.waiters.served.insert(head.ticket, result);
+                core.waiters.served.push_back((head.ticket, result));
                 after.wake(head.waker);
             }
         }
+    }
+
+    /// What the waiter with this ticket got; until then, its waker is noted.
+    pub(crate) fn poll_turn(
+        self: &Arc<Self>,
+        ticket: u64,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Lease, BufferError>> {
+        // Cloned outside of the lock: a clone is somebody else's code.
+        let waker = cx.waker().clone();
+        let served = self.with_core(|core, after| {
+            if let Some(served) = core.waiters.take_served(ticket) {
+                after.stale.push(waker);
+                return Some(served);
+            }
+            let at = core.waiters.find(ticket)?;
+            after
+                .stale
+                .extend(core.waiters.waiting[at].waker.replace(waker));
+            None
+        });
+        served.map_or(Poll::Pending, Poll::Ready)
+    }
+
+    /// Leaves the line, and undoes a reservation that was made meanwhile.
+    pub(crate) fn leave_line(self: &Arc<Self>, ticket: u64) {
+        self.with_core(|core, after| {
+            if let Some(at) = core.waiters.find(ticket) {
+                let waiter = core.waiters.waiting.remove(at);
+                after.stale.extend(waiter.and_then(|waiter| waiter.waker));
+            }
+            if !seeded("agent.retire_grant")
+                && let Some(Ok(lease)) = core.waiters.take_served(ticket)
+            {
+                after.retired.push(lease);
+            }
+        });
     }
 
     fn check_open(&self, core: &Core) -> Result<(), BufferError> {
@@ -214,9 +266,7 @@ impl Shared {
             // The memory in the open group, and in runs whose writers are idle, can only come back
             // if it reaches the consumer.
             self.seal_open(core, SealedBy::Pressure, after);
-            if core.ready.is_empty() {
-                self.publish_all_runs(core, after);
-            }
+            self.publish_runs_in_way(core, after);
             return Ok(None);
         }
         let slab = self.new_slab(core, bytes)?;
@@ -231,70 +281,5 @@ impl Shared {
         }
         self.open_group(core, slab);
         Ok(self.reserve_locked(core, size, after))
-    }
-}
-
-/// A place in line. Dropping it leaves the line, and undoes a reservation that was made meanwhile.
-#[derive(Debug)]
-pub(crate) struct Turn {
-    shared: Arc<Shared>,
-    ticket: Option<u64>,
-}
-
-impl Turn {
-    pub(crate) fn new(shared: Arc<Shared>, ticket: u64) -> Self {
-        Self {
-            shared,
-            ticket: Some(ticket),
-        }
-    }
-}
-
-impl Future for Turn {
-    type Output = Result<Lease, BufferError>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let ticket = self
-            .ticket
-            .expect("a future is not polled after it was ready");
-        // Cloned outside of the lock: a clone is somebody else's code.
-        let waker = cx.waker().clone();
-        let served = self.shared.with_core(|core, after| {
-            if let Some(served) = core.waiters.served.remove(&ticket) {
-                after.stale.push(waker);
-                return Some(served);
-            }
-            let at = core.waiters.find(ticket)?;
-            after
-                .stale
-                .extend(core.waiters.waiting[at].waker.replace(waker));
-            None
-        });
-        match served {
-            Some(result) => {
-                self.ticket = None;
-                Poll::Ready(result)
-            }
-            None => Poll::Pending,
-        }
-    }
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        let Some(ticket) = self.ticket.take() else {
-            return;
-        };
-        self.shared.with_core(|core, after| {
-            if let Some(at) = core.waiters.find(ticket) {
-                let waiter = core.waiters.waiting.remove(at);
-                after.stale.extend(waiter.and_then(|waiter| waiter.waker));
-            }
-            if !seeded("agent.retire_grant")
-                && let Some(Ok(lease)) = core.waiters.served.remove(&ticket)
-            {
-                after.retired.push(lease);
-            }
-        });
     }
 }

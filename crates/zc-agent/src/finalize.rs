@@ -16,11 +16,12 @@ use std::time::Instant;
 use zc_core::sync::atomic::Ordering;
 use zc_core::sync::{seeded, thread};
 
+use crate::after::After;
 use crate::error::BufferError;
 use crate::failure::FailedGroupData;
 use crate::group::data::SuccessfulGroupData;
 use crate::group::side::Side;
-use crate::manager::{After, Core, Shared};
+use crate::manager::{Core, Shared};
 use crate::timer::Timer;
 use crate::types::{FailReason, FinalizeMode, SealedBy};
 

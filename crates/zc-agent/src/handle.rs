@@ -47,7 +47,7 @@ impl ZeroCopyHandle {
         &self,
         size: NonZeroUsize,
     ) -> impl Future<Output = Result<SubmitAgent, BufferError>> + Send + '_ {
-        Reserve::new(&self.shared, Request::Next { size: size.get() })
+        Reserve::next(&self.shared, size.get())
     }
 
     /// As [`reserve_writer`](Self::reserve_writer), without waiting.
@@ -87,7 +87,7 @@ impl ZeroCopyHandle {
         timer.check(runtime)?;
         // A deadline past what the clock can tell is none.
         let deadline = Instant::now().checked_add(timeout);
-        let mut reserve = pin!(Reserve::new(&self.shared, Request::Next { size }));
+        let mut reserve = pin!(Reserve::next(&self.shared, size));
         std::future::poll_fn(|cx| {
             if let Poll::Ready(result) = reserve.as_mut().poll(cx) {
                 return Poll::Ready(result);
@@ -147,7 +147,7 @@ impl ZeroCopyHandle {
             let reservation_id = failed.id;
             return Err(ManagerError::ForeignReservation { reservation_id }.into());
         }
-        Reserve::new(&self.shared, failed.request()).await
+        Reserve::again(&self.shared, failed).await
     }
 
     /// Seals the open group, however small it is, and publishes what is written to runs. The group

@@ -100,6 +100,7 @@
 
 #![deny(missing_docs)]
 
+mod after;
 mod agent;
 mod biased;
 mod budget;

@@ -16,17 +16,16 @@
 //!   changes.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use std::sync::Arc;
-use zc_core::Frozen;
 use zc_core::RegionPool;
 use zc_core::sync::Mutex;
 use zc_core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use zc_core::sync::unmodelled::AtomicU64 as PlainU64;
 
+use crate::after::After;
 use crate::agent::Run;
 use crate::budget::Line;
 use crate::builder::ManagerBuilder;
@@ -34,9 +33,8 @@ use crate::failure::FailedGroupData;
 use crate::finalize::Life;
 use crate::group::cursor::{Cursor, Limits};
 use crate::group::data::SuccessfulGroupData;
-use crate::group::lease::Lease;
 use crate::group::side::Side;
-use crate::group::slot::{Home, Slot};
+use crate::group::slot::Slot;
 use crate::metrics::Counters;
 use crate::types::Delivery;
 
@@ -85,6 +83,9 @@ pub(crate) struct Shared {
     pub(crate) handles: AtomicUsize,
     /// Whether runs that start from now on must publish themselves. Written under the lock.
     pub(crate) closing: AtomicBool,
+    /// Whether somebody is in line, so that whoever starts a run must come by. Written under the
+    /// lock.
+    pub(crate) is_short: AtomicBool,
     core: Mutex<Core>,
 }
 
@@ -148,11 +149,12 @@ impl Shared {
             cursor: Cursor::new(),
             limits,
             slots: (0..slots).map(Slot::new).collect(),
-            pool: RegionPool::new(config.budget),
+            pool: slab_pool(config.budget),
             config,
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             handles: AtomicUsize::new(1),
             closing: AtomicBool::new(false),
+            is_short: AtomicBool::new(false),
             core: Mutex::new(Core {
                 base: 0,
                 current: None,
@@ -196,8 +198,16 @@ impl Shared {
             self.clear_orphan(core, &mut after);
             result
         };
-        after.run();
+        if after.run() {
+            // There may be others in the way, behind the runs that were published.
+            self.come_by();
+        }
         result
+    }
+
+    /// Brings everything up to date.
+    pub(crate) fn come_by(self: &Arc<Self>) {
+        self.with_core(|_, _| ());
     }
 
     /// Reads something under the lock.
@@ -249,6 +259,27 @@ impl Shared {
         after.runs.extend(runs);
     }
 
+    /// Publishes the runs that the next group waits for, once the lock is free: none while the
+    /// consumer has something to receive.
+    pub(crate) fn publish_runs_in_way(&self, core: &Core, after: &mut After) {
+        if !core.ready.is_empty() || core.writers.is_empty() {
+            return;
+        }
+        let incomplete = (0..core.sides.len()).filter(|&slot| core.sides[slot].is_incomplete());
+        let next = match self.config.delivery {
+            Delivery::Ordered => {
+                let mut incomplete = incomplete;
+                incomplete.find(|&slot| core.sides[slot].turn == Some(core.turn))
+            }
+            Delivery::AsReady => incomplete
+                .filter(|&slot| self.has_run(core, slot))
+                .min_by_key(|&slot| core.sides[slot].group_id),
+        };
+        if let Some(slot) = next {
+            self.publish_runs(core, slot, after);
+        }
+    }
+
     /// Publishes every run there is, once the lock is free.
     pub(crate) fn publish_all_runs(&self, core: &Core, after: &mut After) {
         let runs = core.writers.iter().map(|(_, run)| (run.clone(), None));
@@ -278,36 +309,14 @@ impl Shared {
     }
 }
 
-/// What must not run under the lock: other people's code.
-#[derive(Debug, Default)]
-pub(crate) struct After {
-    wakers: Vec<Waker>,
-    /// Wakers that are not needed any more; dropping one is somebody else's code too.
-    pub(crate) stale: Vec<Waker>,
-    pub(crate) homes: Vec<Home>,
-    pub(crate) views: Vec<Frozen<u8>>,
-    pub(crate) groups: Vec<SuccessfulGroupData>,
-    pub(crate) failures: Vec<FailedGroupData>,
-    pub(crate) reports: Vec<Arc<crate::finalize::FinalizeResult>>,
-    /// Runs to be published; with a group, only those in it.
-    runs: Vec<(Run, Option<u64>)>,
-    /// Reservations that nobody ever saw.
-    pub(crate) retired: Vec<Lease>,
-}
-
-impl After {
-    pub(crate) fn wake(&mut self, waker: Option<Waker>) {
-        self.wakers.extend(waker);
-    }
-
-    fn run(self) {
-        // One waker's panic must not keep the others from being woken.
-        for waker in self.wakers {
-            let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
-        }
-        self.retired.into_iter().for_each(Lease::retire);
-        for (run, group_id) in self.runs {
-            run.publish(group_id);
-        }
-    }
+/// Slabs of 2 MiB and more lie on huge pages, where the system has some: a fresh one is filled in
+/// half the time.
+fn slab_pool(budget: usize) -> RegionPool {
+    let pool = RegionPool::new(budget);
+    #[cfg(unix)]
+    let pool = {
+        use zc_core::region::{HugePages, RegionOptions};
+        pool.with_options(RegionOptions::new().huge_pages(HugePages::Advised))
+    };
+    pool
 }

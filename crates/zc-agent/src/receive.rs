@@ -9,9 +9,10 @@ use std::sync::Arc;
 use zc_core::ledger;
 use zc_core::sync::thread;
 
+use crate::after::After;
 use crate::failure::FailedGroupData;
 use crate::group::data::SuccessfulGroupData;
-use crate::manager::{After, Core, Shared};
+use crate::manager::{Core, Shared};
 use crate::timer::Timer;
 use crate::types::{Received, SealedBy};
 

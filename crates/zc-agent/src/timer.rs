@@ -12,8 +12,9 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 use tokio::time::{Sleep, sleep_until};
 
+use crate::after::After;
 use crate::error::BufferError;
-use crate::manager::{After, Core, Shared};
+use crate::manager::{Core, Shared};
 use crate::types::{FailReason, SealedBy};
 
 /// The time that tokio's timers count in. They ring at the end of the tick that their time falls

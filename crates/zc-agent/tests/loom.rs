@@ -4,6 +4,7 @@
 use std::num::NonZeroUsize;
 
 use bytes::BufMut;
+use futures_util::FutureExt;
 use zc_agent::*;
 use zc_core::sync::{block_on, model, thread};
 
@@ -347,6 +348,38 @@ fn a_flush_is_let_in_by_the_last_write() {
         }
         assert_eq!(bytes, [1, 2]);
     });
+}
+
+/// One waits for memory that is in a run whose writer stops writing: the run makes way, whether it
+/// was there before the wait or came too late to be found by it.
+#[test]
+fn a_run_makes_way_for_a_waiter() {
+    model(|| {
+        let (handle, mut groups, _failures) = spawn(2, 3);
+        let mut writer = handle.writer(2);
+        let writer = thread::spawn(move || {
+            writer.blocking_write(&[1]).unwrap();
+            // Idle from here on.
+            writer
+        });
+        let mut waiting = Box::pin(handle.reserve_writer(size(2)));
+        match waiting.as_mut().now_or_never() {
+            Some(first) => {
+                write(first.unwrap(), 2);
+                assert_eq!(next(&mut groups), [2, 2]);
+            }
+            None => {
+                assert_eq!(next(&mut groups), [1]);
+                write(block_on(waiting).unwrap(), 2);
+                assert_eq!(next(&mut groups), [2, 2]);
+            }
+        }
+        drop(writer.join().unwrap());
+    });
+}
+
+fn next(groups: &mut Groups) -> Vec<u8> {
+    block_on(groups.recv()).item().unwrap().into_bytes().into()
 }
 
 /// The end waits for a reservation that is just being made, or the reservation is refused.

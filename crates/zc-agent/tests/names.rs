@@ -213,6 +213,18 @@ async fn errors_are_errors_with_words() {
     assert!(words(&error).contains("7 expected"));
 }
 
+/// Two groups of 100 bytes into a sink, and the end.
+async fn two(sink: &mut impl GroupSink) {
+    let (handle, mut groups, _failures) = spawn();
+    for _ in 0..2 {
+        fill_and_commit(handle.reserve_writer(size(100)).await.unwrap());
+        let written: Result<(), SinkError> = sink.write_group(next(&mut groups).await).await;
+        written.unwrap();
+    }
+    let finished: Result<(), SinkError> = sink.finish().await;
+    finished.unwrap();
+}
+
 /// The sinks, and one of somebody else.
 #[cfg(unix)]
 #[tokio::test]
@@ -228,17 +240,6 @@ async fn sinks() {
         async fn finish(&mut self) -> Result<(), SinkError> {
             Ok(())
         }
-    }
-
-    async fn two(sink: &mut impl GroupSink) {
-        let (handle, mut groups, _failures) = spawn();
-        for _ in 0..2 {
-            fill_and_commit(handle.reserve_writer(size(100)).await.unwrap());
-            let written: Result<(), SinkError> = sink.write_group(next(&mut groups).await).await;
-            written.unwrap();
-        }
-        let finished: Result<(), SinkError> = sink.finish().await;
-        finished.unwrap();
     }
 
     let mut mine = Mine(0);
@@ -265,6 +266,38 @@ async fn sinks() {
     let mut sink = AsyncWriteSink::new(Vec::new());
     two(&mut sink).await;
     assert_eq!(sink.into_inner(), pattern_bytes(0, 200));
+}
+
+#[cfg(feature = "channel")]
+#[tokio::test]
+async fn a_channel_as_a_sink() {
+    let (sender, receiver) = zc_channel::bounded(8);
+    let mut sink = ChannelSink::new(sender);
+    two(&mut sink).await;
+    let mut ranges = Ranges::default();
+    while let Ok(group) = receiver.try_recv() {
+        ranges.group(&group);
+    }
+    ranges.assert_cover(200);
+}
+
+#[cfg(feature = "object-store")]
+#[tokio::test]
+async fn a_multipart_upload_as_a_sink() {
+    use object_store::{ObjectStoreExt, memory::InMemory, path::Path};
+    let (store, path) = (InMemory::new(), Path::from("stream"));
+    let upload = store.put_multipart(&path).await.unwrap();
+    let mut sink = MultipartSink::new(upload).part_size(64).concurrency(2);
+    two(&mut sink).await;
+    let end: AbsoluteOffset = sink.position();
+    assert_eq!(end, 200);
+    let object: Bytes = store.get(&path).await.unwrap().bytes().await.unwrap();
+    assert_eq!(object, pattern_bytes(0, 200));
+    // An upload that is not wanted any more.
+    let upload = store.put_multipart(&path).await.unwrap();
+    let mut sink = MultipartSink::new(upload);
+    let aborted: std::io::Result<()> = sink.abort().await;
+    aborted.unwrap();
 }
 
 #[tokio::test]

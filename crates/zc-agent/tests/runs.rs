@@ -178,6 +178,51 @@ async fn an_idle_run_makes_way_for_whoever_waits_for_memory() {
     write(&mut writer, 210, 10).await;
 }
 
+/// Runs are published for a waiter group by group, in the order of delivery. Where that is the order
+/// of completion, a group with an idle agent is passed over.
+#[tokio::test]
+async fn an_idle_run_behind_others_makes_way_in_its_turn() {
+    for delivery in [Delivery::Ordered, Delivery::AsReady] {
+        let builder = small().max_reservation(100).memory_budget(400);
+        let (handle, mut groups, mut failures) = builder.delivery(delivery).spawn().unwrap();
+        let held =
+            (delivery == Delivery::AsReady).then(|| handle.try_reserve_writer(size(50)).unwrap());
+        let mut at = held.as_ref().map_or(0, |agent| agent.size() as u64);
+        let mut writers = vec![];
+        loop {
+            // Two reservations a group, each run with a byte.
+            let mut writer = handle.writer(50);
+            if writer.write(&[pattern(at)]).now_or_never().is_none() {
+                break;
+            }
+            writers.push(writer);
+            at += 50;
+        }
+        assert!(writers.len() >= 3, "{}", writers.len());
+        // More than all of the memory, while no writer writes on.
+        let everything = tokio::spawn({
+            let handle = handle.clone();
+            async move {
+                for _ in 0..10 {
+                    fill_and_commit(handle.reserve_writer(size(100)).await.unwrap());
+                }
+            }
+        });
+        let mut ranges = Ranges::default();
+        let behind = held.as_ref().map_or(writers.len(), |_| writers.len() - 1);
+        while ranges.good_len() < 1000 + behind as u64 {
+            ranges.group(&next(&mut groups).await);
+        }
+        within(everything).await.unwrap();
+        if let Some(agent) = held {
+            fill_and_commit(agent);
+        }
+        within(handle.finalize()).await.unwrap();
+        drop(writers);
+        drain(&mut groups, &mut failures, &mut ranges).await;
+    }
+}
+
 #[tokio::test]
 async fn a_retry_in_line_makes_the_open_group_give_way() {
     let (handle, mut groups, mut failures) = small()

@@ -54,9 +54,15 @@ impl<T> Sender<T> {
     ) -> Result<(), SendError<Vec<T>>> {
         let mut items = owned(items);
         let shared = &*self.shared;
-        let look = || shared.poll_send_many(&mut items);
-        let sent = wait::block(&shared.senders, shared.core.capacity(), None, look, || {
-            shared.nudge_receivers()
+        let mut look = || shared.poll_send_many(&mut items);
+        let sent = look().or_else(|| {
+            wait::block(
+                shared.at_senders(),
+                None,
+                || shared.core.promises_room(),
+                look,
+                || shared.nudge_receivers(),
+            )
         });
         match sent {
             Some(Ok(())) => Ok(()),
@@ -99,14 +105,16 @@ impl<T> Receiver<T> {
     /// As [`recv_many`](Self::recv_many), blocking the thread.
     pub fn recv_many_blocking(&self, into: &mut Vec<T>, max: usize) -> usize {
         let shared = &*self.shared;
-        let look = || shared.poll_recv_many(into, max);
-        let received = wait::block(
-            &shared.receivers,
-            shared.core.capacity(),
-            None,
-            look,
-            || shared.nudge_senders(),
-        );
+        let mut look = || shared.poll_recv_many(into, max);
+        let received = look().or_else(|| {
+            wait::block(
+                shared.at_receivers(),
+                None,
+                || shared.core.promises_item(),
+                look,
+                || shared.nudge_senders(),
+            )
+        });
         received.expect("a wait without deadline ends with a result")
     }
 
@@ -189,7 +197,9 @@ impl<T> Future for SendManyFuture<'_, T> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let (shared, items) = (this.shared, this.items);
-        let sent = this.waiter.poll_until(cx, || shared.poll_send_many(items));
+        let sent = this
+            .waiter
+            .poll_until(cx, || true, || shared.poll_send_many(items));
         if sent.is_pending() {
             shared.nudge_receivers();
         }

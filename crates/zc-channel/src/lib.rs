@@ -74,7 +74,8 @@
 //! 8. Nothing is allocated after construction: not per message, not per waiter. (A batch that is
 //!    not a `Vec` is collected into one; [`Receiver::recv_many`] grows the `Vec` it is given.)
 //! 9. Nobody spins for long: waiting threads pause a few times, yield for about as long as parking
-//!    would cost, then park. Idle ends cost nothing, and one processor is enough.
+//!    would cost, then park; at once where other programs want the processor. Idle ends cost nothing,
+//!    and one processor is enough.
 //!
 //! # How it works
 //!

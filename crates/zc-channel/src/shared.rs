@@ -36,7 +36,7 @@ use zc_core::wait::WaitList;
 use crate::core::Stamped;
 use crate::drops::drop_each;
 use crate::error::CapacityError;
-use crate::wait::Luck;
+use crate::wait::{Experience, Place};
 
 pub(crate) struct Shared<T> {
     pub(crate) core: Stamped<T>,
@@ -45,8 +45,8 @@ pub(crate) struct Shared<T> {
     pub(crate) senders: WaitList,
     pub(crate) watchers: WaitList,
     pub(crate) closing: WaitList,
-    pub(crate) receivers_luck: Luck,
-    pub(crate) senders_luck: Luck,
+    receiving: Experience,
+    sending: Experience,
     sender_count: AtomicUsize,
     receiver_count: AtomicUsize,
 }
@@ -68,11 +68,33 @@ impl<T> Shared<T> {
             senders: WaitList::new(),
             watchers: WaitList::new(),
             closing: WaitList::new(),
-            receivers_luck: Luck::new(),
-            senders_luck: Luck::new(),
+            receiving: Experience::new(),
+            sending: Experience::new(),
             sender_count: AtomicUsize::new(1),
             receiver_count: AtomicUsize::new(1),
         })
+    }
+
+    // ---- where to wait ----
+
+    /// For items.
+    pub(crate) fn at_receivers(&self) -> Place<'_> {
+        Place {
+            list: &self.receivers,
+            experience: &self.receiving,
+            other: &self.sending,
+            capacity: self.core.capacity(),
+        }
+    }
+
+    /// For room.
+    pub(crate) fn at_senders(&self) -> Place<'_> {
+        Place {
+            list: &self.senders,
+            experience: &self.sending,
+            other: &self.receiving,
+            capacity: self.core.capacity(),
+        }
     }
 
     // ---- about to sleep ----

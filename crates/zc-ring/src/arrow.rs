@@ -1,7 +1,7 @@
 //! Blocks and batches of rows as Arrow [`RecordBatch`]es, and back.
 //!
-//! A block that was sealed with [`Encoding::Plain`] is handed over without a copy: numbers, bools and
-//! fixed bytes lie in it as Arrow wants them, aligned to 64 bytes. Arrow's buffers hold the block's
+//! A block that was sealed with [`Encoding::Plain`] is handed over without a copy: numbers, bools, fixed
+//! bytes and texts lie in it as Arrow wants them, aligned to 64 bytes. Arrow's buffers hold the block's
 //! memory; it is freed when the last of them is dropped. Columns that are compressed are decoded, once,
 //! into memory that Arrow then owns.
 //!
@@ -30,9 +30,11 @@ use std::sync::Arc;
 
 use arrow_array::{
     Array, ArrayRef, ArrowPrimitiveType, BooleanArray, FixedSizeBinaryArray, PrimitiveArray,
-    RecordBatch, types,
+    RecordBatch, StringArray, types,
 };
-use arrow_buffer::{ArrowNativeType, BooleanBuffer, Buffer, NullBuffer, ScalarBuffer};
+use arrow_buffer::{
+    ArrowNativeType, BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer,
+};
 use arrow_schema::{DataType, Field};
 use thiserror::Error;
 use zc_core::sync::atomic::{AtomicUsize, Ordering};
@@ -62,12 +64,9 @@ pub enum RecordBatchError {
         /// Bytes left.
         left: usize,
     },
-    /// The column has a type that cannot be handed over: a text.
-    #[error("column `{column}` is a text, which is not handed over")]
-    NotSupported {
-        /// The column.
-        column: String,
-    },
+    /// A value does not fit its column: a text is too long.
+    #[error(transparent)]
+    Row(#[from] RowError),
     /// The batch does not have a column of the ring's.
     #[error("the record batch has no column `{column}`")]
     MissingColumn {
@@ -198,7 +197,7 @@ impl Block {
         let mut fields = Vec::with_capacity(columns.len());
         let mut arrays = Vec::with_capacity(columns.len());
         for column in columns {
-            let data_type = data_type(column)?;
+            let data_type = data_type(column);
             fields.push(Field::new(&column.name, data_type, column.nullable));
             arrays.push(self.array(column, bytes)?);
         }
@@ -232,13 +231,39 @@ impl Block {
             ColumnType::FixedBytes(width) => {
                 let values = match plain {
                     Some(plain) => buffer(plain),
-                    None => Buffer::from_vec(self.column::<[u8]>(name)?.as_bytes().to_vec()),
+                    None => Buffer::from_vec(self.column::<[u8]>(name)?.into_bytes()),
                 };
                 Arc::new(FixedSizeBinaryArray::try_new(width as i32, values, nulls)?)
             }
-            _ => return Err(not_supported(column)),
+            ColumnType::Str { .. } => self.texts(name, plain, nulls)?,
         };
         Ok(array)
+    }
+
+    fn texts(
+        &self,
+        name: &str,
+        plain: Option<Frozen<u8>>,
+        nulls: Option<NullBuffer>,
+    ) -> Result<ArrayRef, RecordBatchError> {
+        let aligned = plain.filter(|plain| plain.as_ptr().cast::<i32>().is_aligned());
+        let (offsets, texts) = match aligned {
+            Some(plain) => {
+                let (offsets, texts) = plain.split_at(4 * (self.rows() + 1));
+                // Decoding the block has checked that they ascend within the texts.
+                let offsets = ScalarBuffer::new(buffer(offsets), 0, self.rows() + 1);
+                (OffsetBuffer::new(offsets), buffer(texts))
+            }
+            None => {
+                let texts = self.column::<str>(name)?;
+                let offsets = OffsetBuffer::from_lengths(texts.iter().map(str::len));
+                (offsets, Buffer::from_vec(texts.into_string().into_bytes()))
+            }
+        };
+        // Whether they are UTF-8 is asked here.
+        let texts = StringArray::try_new(offsets, texts, nulls);
+        let what = "texts of a column";
+        Ok(Arc::new(texts.map_err(|_| BlockError::Corrupt { what })?))
     }
 
     fn numbers<A: ArrowPrimitiveType>(
@@ -277,7 +302,7 @@ impl RowProducer {
     ///
     /// # Errors
     /// [`RecordBatchError::MissingColumn`], [`RecordBatchError::WrongType`],
-    /// [`RecordBatchError::Nulls`], [`RecordBatchError::NotSupported`]; no row has been published then.
+    /// [`RecordBatchError::Nulls`], [`RecordBatchError::Row`]; no row has been published then.
     /// [`RecordBatchError::Stopped`] if the ring was changed meanwhile; it says how many rows were
     /// published, and the rest can be pushed once the batch fits again.
     pub fn push_record_batch(&mut self, batch: &RecordBatch) -> Result<(), RecordBatchError> {
@@ -289,13 +314,8 @@ impl RowProducer {
             let array = array.ok_or_else(|| RecordBatchError::MissingColumn {
                 column: name.to_owned(),
             })?;
-            let (expected, found) = (data_type(column)?, array.data_type());
-            if *found != expected {
-                return Err(RecordBatchError::WrongType {
-                    column: name.to_owned(),
-                    expected,
-                    found: found.clone(),
-                });
+            if *array.data_type() != data_type(column) {
+                return Err(wrong_type(column, array));
             }
             if array.null_count() > 0 && !column.nullable {
                 return Err(RecordBatchError::Nulls {
@@ -303,8 +323,11 @@ impl RowProducer {
                     nulls: array.null_count(),
                 });
             }
+            if let Some(error) = too_long(column, array.as_ref()) {
+                return Err(error.into());
+            }
             let setter = setter(&schema, column, array.as_ref());
-            setters.push(setter.ok_or_else(|| not_supported(column))?);
+            setters.push(setter.ok_or_else(|| wrong_type(column, array))?);
         }
         for row in 0..batch.num_rows() {
             self.push(|to| setters.iter().try_for_each(|set| set(to, row)))
@@ -351,7 +374,7 @@ fn setter<'a>(
         ColumnType::F64 => number!(f64, types::Float64Type),
         ColumnType::Bool => set!(bool, BooleanArray),
         ColumnType::FixedBytes(_) => set!([u8], FixedSizeBinaryArray),
-        _ => return None,
+        ColumnType::Str { .. } => set!(str, StringArray),
     })
 }
 
@@ -362,8 +385,16 @@ fn handle<T: ColumnData + ?Sized>(
     schema.column(&column.name).ok()
 }
 
-fn data_type(column: &ColumnDef) -> Result<DataType, RecordBatchError> {
-    Ok(match column.column_type {
+fn wrong_type(column: &ColumnDef, array: &ArrayRef) -> RecordBatchError {
+    RecordBatchError::WrongType {
+        column: column.name.clone(),
+        expected: data_type(column),
+        found: array.data_type().clone(),
+    }
+}
+
+fn data_type(column: &ColumnDef) -> DataType {
+    match column.column_type {
         ColumnType::I8 => DataType::Int8,
         ColumnType::I16 => DataType::Int16,
         ColumnType::I32 => DataType::Int32,
@@ -376,14 +407,23 @@ fn data_type(column: &ColumnDef) -> Result<DataType, RecordBatchError> {
         ColumnType::F64 => DataType::Float64,
         ColumnType::Bool => DataType::Boolean,
         ColumnType::FixedBytes(width) => DataType::FixedSizeBinary(width as i32),
-        _ => return Err(not_supported(column)),
-    })
+        ColumnType::Str { .. } => DataType::Utf8,
+    }
 }
 
-fn not_supported(column: &ColumnDef) -> RecordBatchError {
-    RecordBatchError::NotSupported {
-        column: column.name.clone(),
-    }
+/// The first text that is longer than its column takes.
+fn too_long(column: &ColumnDef, array: &dyn Array) -> Option<RowError> {
+    let ColumnType::Str { max } = column.column_type else {
+        return None;
+    };
+    let texts = array.as_any().downcast_ref::<StringArray>()?;
+    let len = texts
+        .iter()
+        .flatten()
+        .map(str::len)
+        .find(|len| *len > max)?;
+    let column = column.name.clone();
+    Some(RowError::TooLong { column, max, len })
 }
 
 /// The same memory as one of Arrow's buffers, which holds it.

@@ -107,6 +107,11 @@
 //! on rows that the licence does not reach. That is all it takes for consumers to come and go at
 //! any time; the invariants stand at the top of the gate's module.
 //!
+//! Several producers claim rows by compare-and-swap, fill them at the same time, and publish them in the order of the
+//! claims; whoever completes the next row publishes those behind it that are complete. One that has been alone for
+//! long holds a seat that lets it claim in blocks and publish with plain stores, and loses it to the next that
+//! comes, who waits for nobody.
+//!
 //! Members of a group are such consumers, who pass over the rows of the others. Who reads a row
 //! follows from its number or key and from who was a member when it came; nobody has to ask anybody,
 //! but for the short while in which somebody joins or leaves.

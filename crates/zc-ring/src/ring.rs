@@ -175,6 +175,11 @@ pub struct RingBuilder<T> {
 
 impl<T: Default + Send> RingBuilder<T> {
     /// How both sides wait; [`WaitStrategy::Adaptive`] unless set.
+    ///
+    /// Under that one an end of a ring spins for about 2 µs, yields up to 64 times (512 while each yield lets
+    /// others run) and parks. It begins with yielding where its last yields have let others run. A consumer that keeps
+    /// running dry behind a fast producer lets rows gather for about a microsecond; rows that come one by one are
+    /// never held up.
     #[must_use]
     pub fn wait(mut self, strategy: WaitStrategy) -> Self {
         self.strategy = strategy;

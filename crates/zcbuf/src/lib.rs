@@ -9,8 +9,9 @@
 //! | `diskcache` | `zc-diskcache` | a disk cache whose hits are views over one mapping |
 //!
 //! Each is behind a feature of the same name, all on by default; take the single crates if that is
-//! all you need. `ledger` counts every payload byte that is copied, in every crate; `arrow`, `metrics`, `tracing`
-//! and `object-store` are those of the crates that have them; `full` is everything. This crate only re-exports: no logic, no unsafe.
+//! all you need. `ledger` counts every payload byte that is copied, in every crate; `arrow`, `fsst`,
+//! `metrics`, `tracing` and `object-store` are those of the crates that have them; `full` is
+//! everything. This crate only re-exports: no logic, no unsafe.
 //!
 //! # The whole path
 //!

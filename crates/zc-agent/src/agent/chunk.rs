@@ -145,7 +145,7 @@ impl ChunkAgent {
         }
         self.lease
             .commit_adopted(self.parts)
-            .map_err(|(revoked, _)| CommitError {
+            .map_err(|revoked| CommitError {
                 agent: None,
                 source: too_late(revoked),
             })

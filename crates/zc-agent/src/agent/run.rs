@@ -10,19 +10,21 @@
 //!   has the group.
 //! * **published**: somebody took the lease out, committed what was written, and gave the rest
 //!   back. That is the writer itself, when the run is full, at its flush and drop; or whoever seals
-//!   by flush, linger or finalize, or needs the group's memory, if the writer is idle meanwhile.
+//!   by flush, linger or finalize, or needs the memory of the group that is next in turn (see
+//!   [`budget`](crate::budget)).
 //!
 //! The lease is taken out inside the lock and committed outside of it, so the lock is never held
 //! together with the manager's.
 //!
 //! The manager knows writers, not runs: starting one costs it nothing. Whoever finalizes says so
 //! first and then visits every writer. A run that starts after that visit finds it said, through the
-//! lock, and publishes itself.
+//! lock, and publishes itself. In the same way a run that starts too late for whoever waits for
+//! memory finds that said, and looks on their behalf.
 
 use std::num::NonZeroUsize;
 
 use zc_core::sync::atomic::Ordering;
-use zc_core::sync::block_on;
+use zc_core::sync::{block_on, seeded};
 
 use super::too_late;
 use crate::biased::{Owner, Visitor};
@@ -146,8 +148,12 @@ impl RunWriter {
             run.used = bytes.len();
             *note = group_id;
         });
-        // Set before the visit that this run came too late for, and the lock is in between.
-        if self.handle.shared().closing.load(Ordering::Relaxed) {
+        // Both are set before the visit that this run came too late for, and the lock is in between.
+        let shared = self.handle.shared();
+        if shared.is_short.load(Ordering::Relaxed) && !seeded("agent.run_comes_by") {
+            shared.come_by();
+        }
+        if shared.closing.load(Ordering::Relaxed) {
             self.flush()?;
         }
         Ok(offset)
@@ -173,12 +179,12 @@ impl Run {
     }
 
     /// Commits what is written, if there is a run; with `group_id`, only if it is in that group.
-    pub(crate) fn publish(&self, group_id: Option<GroupId>) {
+    /// Whether there was one.
+    pub(crate) fn publish(&self, group_id: Option<GroupId>) -> bool {
         let is_wanted = |note| note != NO_GROUP && group_id.is_none_or(|group_id| group_id == note);
-        if let Some(taken) = self.0.visit(is_wanted, Running::take).flatten() {
-            // Revoked: then that has been reported.
-            let _ = commit(taken);
-        }
+        let taken = self.0.visit(is_wanted, Running::take).flatten();
+        // Revoked: then that has been reported.
+        taken.map(commit).is_some()
     }
 }
 

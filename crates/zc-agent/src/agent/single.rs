@@ -81,9 +81,7 @@ impl SingleAgent {
             });
         }
         let result = if actual >= self.lease.adopt_threshold() {
-            self.lease
-                .commit_adopted(vec![(0, bytes.clone())])
-                .map_err(|(revoked, _)| revoked)
+            self.lease.commit_whole(bytes.clone())
         } else {
             self.lease.copy_in(0, &bytes, "agent.submit_small");
             self.lease.commit(actual as u32)

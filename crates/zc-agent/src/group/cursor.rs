@@ -128,7 +128,7 @@ impl Cursor {
     }
 
     /// Reserves `size` bytes of the open group. `None` if none is open or they do not fit.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn reserve(&self, limits: Limits, size: usize) -> Option<Step> {
         let mut word = self.peek();
         let mut has_failed = false;

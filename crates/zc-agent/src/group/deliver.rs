@@ -6,8 +6,9 @@ use zc_core::sync::seeded;
 
 use super::data::SuccessfulGroupData;
 use super::side::{Range, Side, without};
+use crate::after::After;
 use crate::failure::FailedGroupData;
-use crate::manager::{After, Core, Shared};
+use crate::manager::{Core, Shared};
 use crate::types::Delivery;
 
 impl Shared {
@@ -43,12 +44,14 @@ impl Shared {
 
     /// Frees the slot of a complete group that no agent refers to any more.
     pub(crate) fn retire(&self, core: &mut Core, slot: usize, after: &mut After) {
-        let side = std::mem::take(&mut core.sides[slot]);
-        after
-            .views
-            .extend(side.adopted.into_iter().map(|(_, view)| view));
+        let Side {
+            mut adopted, count, ..
+        } = std::mem::take(&mut core.sides[slot]);
+        after.views.extend(adopted.drain(..).map(|(_, view)| view));
+        // Empty, and kept for the next group, which then need not allocate it.
+        core.sides[slot].adopted = adopted;
         // SAFETY: the lock is held, the group is complete, and no revoked agent is left.
-        let home = unsafe { self.slots[slot].move_out(side.count) };
+        let home = unsafe { self.slots[slot].move_out(count) };
         after.homes.extend(home);
         core.free.push(slot);
     }
@@ -74,11 +77,9 @@ impl Shared {
         (start, len): Range,
     ) -> Vec<(u32, Frozen<u8>)> {
         let end = start + len;
-        let (mut inside, outside): (Vec<_>, Vec<_>) = std::mem::take(&mut side.adopted)
-            .into_iter()
-            .partition(|&(at, _)| start <= at && at < end);
-        side.adopted = outside;
-        inside.sort_unstable_by_key(|&(at, _)| at);
+        side.adopted.sort_unstable_by_key(|&(at, _)| at);
+        let below = |limit| side.adopted.partition_point(|&(at, _)| at < limit);
+        let inside = below(start)..below(end);
         let mut views = Vec::with_capacity(2 * inside.len() + 1);
         let mut at = start;
         let own = |at: u32, to: u32| {
@@ -87,7 +88,7 @@ impl Shared {
             // SAFETY: the caller's promise.
             (at, unsafe { slab.view(at, to - at) })
         };
-        for (place, view) in inside {
+        for (place, view) in side.adopted.drain(inside) {
             if at < place {
                 views.push(own(at, place));
             }

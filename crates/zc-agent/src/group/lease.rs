@@ -57,7 +57,7 @@ impl Lease {
     ///
     /// # Safety
     /// Reservation `index` of the group in `slot` covers these bytes, and no other lease has it.
-    #[inline]
+    #[inline(always)]
     pub(crate) unsafe fn new(slot: &Slot, index: u32, start: u32, len: u32) -> Self {
         slot.records.write(index, Fate::Held, start, len);
         // SAFETY: the caller's reservation is not settled.
@@ -205,32 +205,42 @@ impl Lease {
     }
 
     /// Commits the lease with `parts` standing in for the bytes at their positions. Together with
-    /// what is filled they must cover all of it. If it was revoked, the parts come back.
-    pub(crate) fn commit_adopted(
-        self,
-        parts: Vec<(u32, Bytes)>,
-    ) -> Result<(), (Revoked, Vec<(u32, Bytes)>)> {
+    /// what is filled they must cover all of it.
+    pub(crate) fn commit_adopted(self, parts: Vec<(u32, Bytes)>) -> Result<(), Revoked> {
         if parts.is_empty() {
             let len = self.len;
-            return self.commit(len).map_err(|revoked| (revoked, parts));
+            return self.commit(len);
         }
-        let (id, shared) = (self.id(), self.shared());
-        let total = parts.iter().map(|(_, bytes)| bytes.len()).sum();
-        let views: Vec<(u32, Frozen<u8>)> = parts
-            .iter()
-            .map(|(at, bytes)| {
-                let charge = Charge::new(shared.clone(), bytes.len());
-                (self.start + at, adopt(bytes.clone(), charge))
-            })
-            .collect();
+        let parts = parts.into_iter();
+        let views: Vec<_> = parts.map(|(at, bytes)| self.adopt(at, bytes)).collect();
+        self.commit_views(views)
+    }
+
+    /// Commits the lease with `bytes` standing in for all of it.
+    pub(crate) fn commit_whole(self, bytes: Bytes) -> Result<(), Revoked> {
+        let view = self.adopt(0, bytes);
+        self.commit_views([view])
+    }
+
+    /// A view of `bytes`, and where in the slab it is to stand.
+    fn adopt(&self, at: u32, bytes: Bytes) -> (u32, Frozen<u8>) {
+        let charge = Charge::new(self.shared(), bytes.len());
+        (self.start + at, adopt(bytes, charge))
+    }
+
+    fn commit_views<V>(self, views: V) -> Result<(), Revoked>
+    where
+        V: AsRef<[(u32, Frozen<u8>)]> + IntoIterator<Item = (u32, Frozen<u8>)>,
+    {
         // SAFETY: I1.
         let slot = unsafe { self.slot.as_ref() }.index;
-        if let Err(reason) = shared.adopt_parts(slot, self.index, views, total) {
+        if let Err(reason) = self.shared().adopt_parts(slot, self.index, views) {
+            let id = self.id();
             drop(self);
-            return Err((Revoked { id, reason }, parts));
+            return Err(Revoked { id, reason });
         }
         let len = self.len;
-        self.commit(len).map_err(|revoked| (revoked, parts))
+        self.commit(len)
     }
 
     /// Reports the reservation as failed.

@@ -1,5 +1,6 @@
 //! Opening groups, carving reservations off them under the lock, and sealing them.
 
+use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -9,8 +10,9 @@ use super::cursor::Word;
 use super::lease::Lease;
 use super::slab::{Charge, Slab};
 use super::slot::{Home, Slot};
+use crate::after::After;
 use crate::error::BufferError;
-use crate::manager::{After, Core, Shared};
+use crate::manager::{Core, Shared};
 use crate::types::SealedBy;
 
 /// Largest offset in the stream. Far away, and checked all the same.
@@ -18,13 +20,16 @@ const MAX_OFFSET: u64 = u64::MAX >> 1;
 
 impl Shared {
     /// Reserves from the open group: one atomic step. `None` if none is open or it does not fit.
-    #[inline]
+    ///
+    /// Inlined wherever it is called, with all that it calls: a lease that is returned through memory
+    /// is stored part by part and loaded in pairs, for which the processor waits.
+    #[inline(always)]
     pub(crate) fn reserve_fast(self: &Arc<Self>, size: usize) -> Option<Lease> {
         let (lease, sealed) = self.carve(size)?;
         if let Some(slot) = sealed {
             self.look_after_seal(slot);
         }
-        Some(lease)
+        Some(ManuallyDrop::into_inner(lease))
     }
 
     #[cold]
@@ -45,7 +50,7 @@ impl Shared {
             if let Some(slot) = sealed {
                 self.complete_if_settled(core, slot, after);
             }
-            return Some(lease);
+            return Some(ManuallyDrop::into_inner(lease));
         }
         let step = self.limits.step(self.cursor.peek(), size)?;
         self.cursor.set_closed(step.after.with_closed(true));
@@ -62,14 +67,16 @@ impl Shared {
     }
 
     /// One step past the open cursor. With the lease comes the slot of a group that was sealed by
-    /// it and needs a look under the lock, because it settles there.
-    #[inline]
-    fn carve(&self, size: usize) -> Option<(Lease, Option<usize>)> {
+    /// it and needs a look under the lock, because it settles there. The lease is not to be dropped
+    /// before that: what a panic drops has to lie in memory.
+    #[inline(always)]
+    fn carve(&self, size: usize) -> Option<(ManuallyDrop<Lease>, Option<usize>)> {
         let step = self.cursor.reserve(self.limits, size)?;
         let slot = &self.slots[step.before.slot()];
         let (index, start) = (step.before.count(), step.before.offset());
         // SAFETY: the step past the cursor made the reservation, and nothing has settled it.
         let lease = unsafe { Lease::new(slot, index, start, size as u32) };
+        let lease = ManuallyDrop::new(lease);
         if !step.after.is_closed() {
             return Some((lease, None));
         }

@@ -13,8 +13,9 @@ use zc_core::sync::seeded;
 use super::lease::reservation_id;
 use super::records::Fate;
 use super::side::{Side, join};
+use crate::after::After;
 use crate::failure::{FailedGroupData, FailedReservationInfo};
-use crate::manager::{After, Core, Shared};
+use crate::manager::{Core, Shared};
 use crate::types::FailReason;
 
 /// How an agent settles its reservation.
@@ -86,13 +87,16 @@ impl Shared {
     }
 
     /// Notes that a reservation's bytes are elsewhere. Errs if it was revoked.
-    pub(crate) fn adopt_parts(
+    pub(crate) fn adopt_parts<V>(
         self: &Arc<Self>,
         slot: usize,
         index: u32,
-        views: Vec<(u32, Frozen<u8>)>,
-        bytes: usize,
-    ) -> Result<(), FailReason> {
+        views: V,
+    ) -> Result<(), FailReason>
+    where
+        V: AsRef<[(u32, Frozen<u8>)]> + IntoIterator<Item = (u32, Frozen<u8>)>,
+    {
+        let bytes = views.as_ref().iter().map(|(_, view)| view.len()).sum();
         self.with_core(|core, after| {
             // Also on error: the views carry charges, which give it back when they are dropped.
             core.charge(bytes);

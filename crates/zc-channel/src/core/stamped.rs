@@ -188,6 +188,22 @@ impl<T> Stamped<T> {
         self.layout.position(tail) != head || self.is_final(tail)
     }
 
+    /// Whether it is worth looking for an item again: reads only the line that a publish changes, and
+    /// not the one that senders fight for. A hint, for who looks again and again for a moment: says
+    /// nothing about the end.
+    #[inline]
+    pub(crate) fn promises_item(&self) -> bool {
+        let head = self.head.load(Relaxed);
+        self.slots.holds(self.layout.slot(head), head)
+    }
+
+    /// Whether it is worth looking for room again; as [`promises_item`](Self::promises_item).
+    #[inline]
+    pub(crate) fn promises_room(&self) -> bool {
+        let position = self.layout.position(self.tail.load(Relaxed));
+        self.slots.is_free(self.layout.slot(position), position)
+    }
+
     /// Whether queued items and permits fill the capacity.
     pub(crate) fn is_full(&self) -> bool {
         let mut tail = self.tail.load(SeqCst);

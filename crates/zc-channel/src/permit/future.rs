@@ -29,7 +29,7 @@ impl<'a, T> ReserveFuture<'a, T> {
     pub(super) fn new(shared: &'a Shared<T>) -> Self {
         Self {
             shared,
-            waiter: LazyWaiter::spinning(&shared.senders, &shared.senders_luck),
+            waiter: LazyWaiter::spinning(shared.at_senders()),
         }
     }
 }
@@ -40,7 +40,11 @@ impl<'a, T> Future for ReserveFuture<'a, T> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let shared = *this.shared;
-        let granted = this.waiter.poll_until(cx, || shared.poll_reserve(1));
+        let granted = this.waiter.poll_until(
+            cx,
+            || shared.core.promises_room(),
+            || shared.poll_reserve(1),
+        );
         if granted.is_pending() {
             shared.nudge_receivers();
         }

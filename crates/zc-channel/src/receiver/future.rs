@@ -27,7 +27,7 @@ impl<'a, T> RecvFuture<'a, T> {
     pub(super) fn new(shared: &'a Shared<T>) -> Self {
         Self {
             shared,
-            waiter: LazyWaiter::spinning(&shared.receivers, &shared.receivers_luck),
+            waiter: LazyWaiter::spinning(shared.at_receivers()),
         }
     }
 }
@@ -38,7 +38,8 @@ impl<T> Future for RecvFuture<'_, T> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let shared = this.shared;
-        let received = this.waiter.poll_until(cx, || shared.poll_recv());
+        let promises = || shared.core.promises_item();
+        let received = this.waiter.poll_until(cx, promises, || shared.poll_recv());
         if received.is_pending() {
             shared.nudge_senders();
         }

@@ -33,7 +33,7 @@ impl<'a, T> SendFuture<'a, T> {
     pub(super) fn new(shared: &'a Shared<T>, value: T) -> Self {
         Self {
             shared,
-            waiter: LazyWaiter::spinning(&shared.senders, &shared.senders_luck),
+            waiter: LazyWaiter::spinning(shared.at_senders()),
             value: Some(value),
         }
     }
@@ -61,7 +61,11 @@ impl<T> Future for SendFuture<'_, T> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let (shared, value) = (this.shared, this.value);
-        match this.waiter.poll_until(cx, || shared.poll_send(value)) {
+        let promises = || shared.core.promises_room();
+        match this
+            .waiter
+            .poll_until(cx, promises, || shared.poll_send(value))
+        {
             Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
             Poll::Ready(Err(())) => {
                 let value = value.take().expect("a refused value stays");

@@ -52,9 +52,9 @@ impl<T> Shared<T> {
     fn block_recv_slow(&self, deadline: Option<Instant>) -> Result<T, RecvTimeoutError> {
         let look = || self.poll_recv();
         match wait::block(
-            &self.receivers,
-            self.core.capacity(),
+            self.at_receivers(),
             deadline,
+            || self.core.promises_item(),
             look,
             || self.nudge_senders(),
         ) {

@@ -7,7 +7,7 @@ use zc_core::sync::seeded;
 use super::Shared;
 use crate::core::Vacancy;
 use crate::error::{ForceSendError, ReserveError, SendTimeoutError, TryReserveError, TrySendError};
-use crate::wait;
+use crate::wait::{self, Place};
 
 impl<T> Shared<T> {
     #[inline]
@@ -74,9 +74,13 @@ impl<T> Shared<T> {
     ) -> Result<(), SendTimeoutError<T>> {
         let mut value = Some(value);
         let look = || self.poll_send(&mut value);
-        let sent = wait::block(&self.senders, self.core.capacity(), deadline, look, || {
-            self.nudge_receivers()
-        });
+        let sent = wait::block(
+            self.at_senders(),
+            deadline,
+            || self.core.promises_room(),
+            look,
+            || self.nudge_receivers(),
+        );
         match (sent, value) {
             (Some(Err(())), Some(value)) => Err(SendTimeoutError::Closed(value)),
             (None, Some(value)) => Err(SendTimeoutError::Timeout(value)),
@@ -151,15 +155,25 @@ impl<T> Shared<T> {
 
     pub(crate) fn block_reserve(&self, count: usize) -> Result<(), ReserveError> {
         // See the table above: several at once are waited for in a line of their own.
-        let line = if count == 1 {
+        let list = if count == 1 {
             &self.senders
         } else {
             &self.watchers
         };
         let look = || self.poll_reserve(count);
-        let granted = wait::block(line, self.core.capacity(), None, look, || {
-            self.nudge_receivers()
-        });
+        if let Some(granted) = look() {
+            return granted;
+        }
+        let granted = wait::block(
+            Place {
+                list,
+                ..self.at_senders()
+            },
+            None,
+            || self.core.promises_room(),
+            look,
+            || self.nudge_receivers(),
+        );
         granted.expect("a wait without deadline ends with a result")
     }
 }

@@ -4,6 +4,7 @@
 //! Because the ring may wrap inside a chunk, its slots are two slices, the second often empty.
 
 use std::fmt;
+use std::iter;
 use std::marker::PhantomData;
 use std::mem::{MaybeUninit, needs_drop};
 use std::slice;
@@ -65,10 +66,7 @@ impl<T> Producer<T> {
             count: 0,
         };
         // Should a `default` panic, the ones before it are dropped.
-        while filled.count < count {
-            let value = T::default();
-            filled.push(value);
-        }
+        filled.fill_from(iter::repeat_with(T::default));
         std::mem::forget(filled);
         Ok(WriteChunk { slots })
     }
@@ -182,14 +180,11 @@ impl<T> WriteChunkUninit<'_, T> {
     /// # Panics
     /// If `items` does: what it gave before is dropped.
     pub fn fill_from_iter(mut self, items: impl IntoIterator<Item = T>) -> usize {
-        let count = self.count;
         let mut filled = Filled {
             chunk: &mut self,
             count: 0,
         };
-        for item in items.into_iter().take(count) {
-            filled.push(item);
-        }
+        filled.fill_from(items.into_iter());
         let count = filled.count;
         std::mem::forget(filled);
         // SAFETY: so many have just been written.
@@ -205,14 +200,18 @@ struct Filled<'c, 'a, T> {
 }
 
 impl<T> Filled<'_, '_, T> {
-    fn push(&mut self, value: T) {
+    /// Fills the slots until they or the items end; takes no item for which there is no slot.
+    #[inline]
+    fn fill_from(&mut self, mut items: impl Iterator<Item = T>) {
+        debug_assert_eq!(self.count, 0);
         let (first, second) = self.chunk.as_mut_slices();
-        let slot = match first.len() {
-            len if self.count < len => &mut first[self.count],
-            len => &mut second[self.count - len],
-        };
-        slot.write(value);
-        self.count += 1;
+        for slots in [first, second] {
+            for slot in slots {
+                let Some(item) = items.next() else { return };
+                slot.write(item);
+                self.count += 1;
+            }
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use zc_core::wait::WaitList;
 
 use crate::core::MAX_CAPACITY;
 use crate::error::CapacityError;
+use crate::wait::{Experience, Place};
 
 /// The ring of one producer and one consumer.
 ///
@@ -39,6 +40,8 @@ pub(super) struct Ring<T> {
     pub(super) items: WaitList,
     /// The producer, while it waits for room.
     pub(super) room: WaitList,
+    consuming: Experience,
+    producing: Experience,
 }
 
 // SAFETY: I2: every slot belongs to one end at a time, which may be on any thread: `T: Send`. The
@@ -76,11 +79,33 @@ impl<T> Ring<T> {
             shadow: Shadow::new(count),
             items: WaitList::new(),
             room: WaitList::new(),
+            consuming: Experience::new(),
+            producing: Experience::new(),
         })
     }
 
     pub(super) const fn capacity(&self) -> usize {
         self.capacity
+    }
+
+    /// Where the producer waits for room.
+    pub(super) fn at_producer(&self) -> Place<'_> {
+        Place {
+            list: &self.room,
+            experience: &self.producing,
+            other: &self.consuming,
+            capacity: self.capacity,
+        }
+    }
+
+    /// Where the consumer waits for items.
+    pub(super) fn at_consumer(&self) -> Place<'_> {
+        Place {
+            list: &self.items,
+            experience: &self.consuming,
+            other: &self.producing,
+            capacity: self.capacity,
+        }
     }
 
     /// The consumer's index, as the producer may see it: the slots before it are free.

@@ -48,8 +48,9 @@ impl<T> Producer<T> {
     /// [`ReserveError`], if the consumer is or goes away, or `count` is above the capacity.
     pub fn wait_room_blocking(&mut self, count: usize) -> Result<(), ReserveError> {
         let ring = Arc::clone(&self.ring);
-        let look = || self.look_for_room(count);
-        let waited = crate::wait::block(&ring.room, ring.capacity(), None, look, || {});
+        let mut look = || self.look_for_room(count);
+        let waited =
+            look().or_else(|| crate::wait::block(ring.at_producer(), None, || true, look, || {}));
         waited.expect("a wait without deadline ends with a result")
     }
 
@@ -104,8 +105,9 @@ impl<T> Consumer<T> {
     /// for the capacity.
     pub fn wait_items_blocking(&mut self, count: usize) -> usize {
         let ring = Arc::clone(&self.ring);
-        let look = || self.look_for_items(count);
-        let waited = crate::wait::block(&ring.items, ring.capacity(), None, look, || {});
+        let mut look = || self.look_for_items(count);
+        let waited =
+            look().or_else(|| crate::wait::block(ring.at_consumer(), None, || true, look, || {}));
         waited.expect("a wait without deadline ends with a result")
     }
 

@@ -2,20 +2,18 @@
 //!
 //! Putting a task to sleep and waking it costs some hundred nanoseconds on a runtime, ten times that
 //! if a worker sleeps with it. If the other side runs on another processor, what the task waits for is
-//! often there sooner; if it waits for this very worker, spinning is in vain, and nothing that a
-//! channel can see tells the two apart beforehand. So each line learns from what happened: every spin
-//! that found something is a point, every one in vain takes several, and without points a task spins
-//! only once in a while, to see whether times have changed.
+//! often there sooner, but a channel cannot see that beforehand. So each line learns from what
+//! happened: every spin that found something is a point, every one in vain takes several, and without
+//! points a task spins only once in a while, to see whether times have changed.
 //!
 //! A spin is bounded at about the price of a wake-up, and holds up nobody but the other tasks of its
 //! worker for so long.
 
-use std::sync::OnceLock;
-use std::thread::available_parallelism;
-
 use zc_core::sync::atomic::Ordering::Relaxed;
 use zc_core::sync::hint;
 use zc_core::sync::unmodelled::AtomicUsize;
+
+use super::experience::set;
 
 /// Waits without a spin between two that try.
 const SKIPS: usize = 63;
@@ -23,43 +21,42 @@ const SKIPS: usize = 63;
 const MOST: usize = 16;
 /// Points that a spin in vain costs.
 const PRICE: usize = 4;
-/// Looks of a spin, with pauses between that double from one.
-const ROUNDS: u32 = 6;
+/// Looks of a spin, with a pause before each.
+const PAUSES: u32 = 63;
 
 /// What spinning in one line has been worth lately. Only a hint: updates may get lost.
 #[derive(Debug)]
-pub(crate) struct Luck {
+pub(super) struct Luck {
     /// Below `SKIPS`: waits that were not spun for since the last one that was. From there on: points.
     score: AtomicUsize,
 }
 
 impl Luck {
-    pub(crate) fn new() -> Self {
-        // Asked for now: the first answer reads files, and waiting must allocate nothing.
-        let _ = is_alone();
+    pub(super) const fn new() -> Self {
         Self {
             score: AtomicUsize::new(SKIPS),
         }
     }
 
-    /// Calls `ready` a few times within about a microsecond, unless that has been in vain lately.
+    /// Calls `ready` a few times within about a microsecond, where `promises` says that it is worth it,
+    /// unless that has been in vain lately.
     #[inline]
-    pub(crate) fn spin<R>(&self, mut ready: impl FnMut() -> Option<R>) -> Option<R> {
-        // A model checker explores what this could only delay.
-        if cfg!(any(zc_loom, zc_shuttle)) || is_alone() {
-            return None;
-        }
+    pub(super) fn spin<R>(
+        &self,
+        promises: impl Fn() -> bool,
+        mut ready: impl FnMut() -> Option<R>,
+    ) -> Option<R> {
         let score = self.score.load(Relaxed);
         if score < SKIPS {
             self.score.store(score + 1, Relaxed);
             return None;
         }
-        for round in 0..ROUNDS {
-            for _ in 0..1_u32 << round {
-                hint::spin_loop();
-            }
-            if let Some(result) = ready() {
-                self.score.store((score + 1).min(SKIPS + MOST), Relaxed);
+        for _ in 0..PAUSES {
+            hint::spin_loop();
+            if promises()
+                && let Some(result) = ready()
+            {
+                set(&self.score, (score + 1).min(SKIPS + MOST));
                 return Some(result);
             }
         }
@@ -75,12 +72,6 @@ impl Luck {
     }
 }
 
-/// Whether there is no other processor on which anything could happen meanwhile.
-fn is_alone() -> bool {
-    static ALONE: OnceLock<bool> = OnceLock::new();
-    *ALONE.get_or_init(|| available_parallelism().is_ok_and(|count| count.get() == 1))
-}
-
 #[cfg(all(test, not(any(zc_loom, zc_shuttle))))]
 mod tests {
     use super::*;
@@ -90,10 +81,13 @@ mod tests {
         let mut all = Vec::new();
         for _ in 0..waits {
             let mut looks = 0;
-            let found = luck.spin(|| {
-                looks += 1;
-                hit.then_some(())
-            });
+            let found = luck.spin(
+                || true,
+                || {
+                    looks += 1;
+                    hit.then_some(())
+                },
+            );
             assert_eq!(found.is_some(), hit && looks > 0);
             all.push(looks);
         }
@@ -102,21 +96,15 @@ mod tests {
 
     #[test]
     fn a_spin_in_vain_is_not_repeated_for_a_while() {
-        if is_alone() {
-            return;
-        }
         let luck = Luck::new();
         let all = looks(&luck, 1 + SKIPS + 1, false);
-        assert_eq!(all[0], ROUNDS as usize, "the first one tries");
+        assert_eq!(all[0], PAUSES as usize, "the first one tries");
         assert!(all[1..=SKIPS].iter().all(|&looks| looks == 0));
-        assert_eq!(all[SKIPS + 1], ROUNDS as usize, "and one tries again");
+        assert_eq!(all[SKIPS + 1], PAUSES as usize, "and one tries again");
     }
 
     #[test]
     fn what_was_of_use_survives_a_few_failures() {
-        if is_alone() {
-            return;
-        }
         let luck = Luck::new();
         assert!(looks(&luck, 2 * MOST, true).iter().all(|&looks| looks == 1));
         let tries = looks(&luck, 20, false);

@@ -78,6 +78,7 @@ fn check(bytes: &[u8], head: &Head, entries: &[Entry]) -> Result<(), BlockError>
         })?;
         let is_good = match column_type {
             ColumnType::FixedBytes(width) => codec::bytes::check(coding, own, head.rows, width),
+            ColumnType::Str { max } => codec::texts::check(coding, own, head.rows, max),
             _ => coding.check(own, head.rows, column_type),
         };
         if !is_good || fill.iter().any(|byte| *byte != 0) {
@@ -118,6 +119,15 @@ fn values(block: &Block, entry: &Entry) -> Result<RawColumn, BlockError> {
         rows.filter(|(row, _)| is_null(block, entry, *row))
             .for_each(|(_, value)| value.fill(0));
         return Ok(RawColumn::Bytes(FixedBytes::new(width, bytes)));
+    }
+    if let ColumnType::Str { max } = entry.column.column_type {
+        let is_null = |row| is_null(block, entry, row);
+        let (coding, payload) = (&entry.coding, payload(block, entry));
+        let texts = codec::texts::decode(coding, payload, block.rows, max, is_null);
+        let texts = texts.ok_or(BlockError::Corrupt {
+            what: "texts of a column",
+        })?;
+        return Ok(RawColumn::Texts(texts));
     }
     let mut values = vec![0; block.rows];
     numbers(block, entry, &mut values)?;

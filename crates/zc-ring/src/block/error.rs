@@ -14,11 +14,11 @@ pub enum BlockError {
         /// Rows given.
         rows: usize,
     },
-    /// Blocks cannot hold this column: a text.
-    #[error("column `{column}` is a text, which blocks do not hold")]
-    NotSupported {
-        /// The column.
-        column: String,
+    /// A block of 4 GiB or more, as only long texts make it: seal fewer rows.
+    #[error("a block of {bytes} bytes: it must be shorter than 4 GiB")]
+    TooLong {
+        /// Bytes it would have.
+        bytes: usize,
     },
     /// The bytes do not begin like a block.
     #[error("not a sealed block: the magic bytes are missing")]

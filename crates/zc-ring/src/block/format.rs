@@ -25,6 +25,8 @@ const HEAD_CRC: Range<usize> = 20..24;
 /// values.
 const NULLABLE: u8 = 0x80;
 const HAS_NULLS: u8 = 0x40;
+/// The number of the type of texts, which came with version 3.
+const TEXT: u8 = 13;
 
 /// The fixed head of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,6 +160,11 @@ pub(crate) fn read_head(bytes: &[u8], total_len: usize) -> Result<(Head, Vec<Ent
             if version == 1 && entry[1] >= FIRST_OF_VERSION_2 {
                 return Err(BlockError::Corrupt { what: "codec" });
             }
+            if version < 3 && entry[0] == TEXT {
+                return Err(BlockError::Corrupt {
+                    what: "column type",
+                });
+            }
             let name_len = u32_at(entry, 20) as usize;
             let is_next = u32_at(entry, 24) as usize == name_at;
             let name = name_at
@@ -248,13 +255,18 @@ fn kind(column_type: ColumnType) -> (u8, u32) {
         ColumnType::F64 => (10, 0),
         ColumnType::Bool => (11, 0),
         ColumnType::FixedBytes(len) => (12, len as u32),
-        ColumnType::Str { max } => (13, max as u32),
+        ColumnType::Str { max } => (TEXT, max as u32),
     }
 }
 
 fn column_type(kind: u8, parameter: u32) -> Option<ColumnType> {
-    if kind == 12 {
-        return Some(ColumnType::FixedBytes(parameter as usize));
+    match kind {
+        12 => return Some(ColumnType::FixedBytes(parameter as usize)),
+        TEXT => {
+            let max = parameter as usize;
+            return Some(ColumnType::Str { max });
+        }
+        _ => {}
     }
     let types = [
         ColumnType::I8,

@@ -8,6 +8,7 @@ mod codec;
 mod decode;
 mod error;
 mod format;
+mod gather;
 mod input;
 mod nulls;
 mod seal;
@@ -88,8 +89,11 @@ impl Block {
     }
 
     /// Decodes a column, named by a handle or by its name: a `Vec` of numbers,
-    /// [`FixedBytes`](crate::FixedBytes), or a `Vec` of `Option`s where the type asked for is one, which
-    /// nullable columns allow. Without the `Option` a null is zero, as in a batch.
+    /// [`FixedBytes`](crate::FixedBytes), [`Strings`](crate::Strings), or a `Vec` of `Option`s where the type asked for is one, which
+    /// nullable columns allow. Without the `Option` a null is zero or the empty text.
+    ///
+    /// Takes memory for 1024 values at most: 64 MiB where they are texts of 64 KiB, however few bytes of
+    /// the block they take.
     ///
     /// # Errors
     /// [`BlockError::ForeignHandle`], or [`BlockError::Schema`] for a name that is not there or of
@@ -123,9 +127,14 @@ impl Block {
             "a block of {rows} rows does not fit {len} values"
         );
         let index = column.index(&self.schema)?;
+        let entry = &self.entries[index];
+        // What is as wide as its logical form is decoded to where it belongs.
+        if let Some(numbers) = T::as_logical(values) {
+            return decode::numbers(self, entry, numbers);
+        }
         let mut numbers = [0; MAX_ROWS];
         let numbers = &mut numbers[..rows];
-        decode::numbers(self, &self.entries[index], numbers)?;
+        decode::numbers(self, entry, numbers)?;
         let mut is_in_range = true;
         for (value, number) in values.iter_mut().zip(numbers) {
             *value = T::from_logical(*number);
@@ -261,6 +270,10 @@ pub enum Encoding {
     /// Each column as it is read in place: numbers and bytes as they stand, bools as bits. Twice to
     /// twelve times as large, and handed to Arrow without a copy.
     Plain,
+    /// As [`Smallest`](Self::Smallest), and texts also as symbols that they have in common (FSST), which
+    /// takes several times as long to seal. Whoever has not this feature reads them as well.
+    #[cfg(feature = "fsst")]
+    Archive,
 }
 
 impl fmt::Debug for Block {

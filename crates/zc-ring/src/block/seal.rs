@@ -8,8 +8,11 @@ use super::codec::{self, Choice, Coding};
 use super::error::BlockError;
 use super::format::{self, ALIGN, Entry, Head};
 use super::stats::Stats;
-use super::{Block, Encoding, MAX_ROWS, nulls};
-use crate::rows::{ColumnDef, ColumnType, MAX_ROW_BYTES, Rows};
+use super::{Block, Encoding, MAX_ROWS, gather, nulls};
+use crate::rows::{ColumnType, MAX_ROW_BYTES, Rows};
+
+/// How many bytes a block has room for before it must grow, if its rows take so many.
+const ROOM: usize = 16 << 10;
 
 /// What stands where fixed bytes are null in every row.
 static ZEROS: [u8; MAX_ROW_BYTES] = [0; MAX_ROW_BYTES];
@@ -21,14 +24,13 @@ pub(super) fn seal(rows: Rows<'_>, encoding: Encoding) -> Result<Block, BlockErr
     }
     let schema = &rows.store.schema;
     let columns = schema.columns();
-    let is_new = |column: &&ColumnDef| matches!(column.column_type, ColumnType::Str { .. });
-    if let Some(column) = columns.iter().find(is_new) {
-        let column = column.name.clone();
-        return Err(BlockError::NotSupported { column });
-    }
     let head_len = format::head_len(columns);
-    let mut out = vec![0; head_len];
-    let mut numbers = Vec::with_capacity(rows.len);
+    // What most blocks fit in, so that it need not grow.
+    let room = (rows.len * schema.row_bytes()).min(ROOM);
+    let mut out = Vec::with_capacity(head_len + room);
+    out.resize(head_len, 0);
+    let is_plain = encoding == Encoding::Plain;
+    let mut numbers = vec![0; rows.len];
     let mut nulls = Vec::with_capacity(rows.len);
     let mut entries = Vec::with_capacity(columns.len());
     for (index, column) in columns.iter().enumerate() {
@@ -45,13 +47,16 @@ pub(super) fn seal(rows: Rows<'_>, encoding: Encoding) -> Result<Block, BlockErr
         let (coding, stats) = if let ColumnType::FixedBytes(width) = column.column_type {
             let mut values: Vec<_> = (0..rows.len).map(|row| rows.bytes(row, field)).collect();
             nulls::fill(&mut values, &nulls, &ZEROS[..width]);
-            let is_plain = encoding == Encoding::Plain;
             let coding = codec::bytes::seal(values.iter().copied(), is_plain, &mut out);
             (coding, None)
+        } else if let ColumnType::Str { .. } = column.column_type {
+            let text = |row| std::str::from_utf8(rows.bytes(row, field)).unwrap_or_default();
+            let is_null = |row: usize| has_nulls && nulls[row];
+            let texts = (0..rows.len).map(|row| (!is_null(row)).then(|| text(row)));
+            let texts: Vec<_> = texts.collect();
+            (codec::texts::seal(&texts, encoding, &mut out), None)
         } else {
-            numbers.clear();
-            numbers.extend((0..rows.len).map(|row| rows.number(row, field)));
-            extend_sign(&mut numbers, column);
+            gather::numbers(&rows, &field, column.column_type, &mut numbers);
             nulls::fill(&mut numbers, &nulls, 0);
             let (coding, stats) = seal_numbers(&numbers, column.column_type, encoding, &mut out);
             (coding, Some(stats))
@@ -68,6 +73,9 @@ pub(super) fn seal(rows: Rows<'_>, encoding: Encoding) -> Result<Block, BlockErr
             min: stats.map_or(0, |stats| stats.min),
             max: stats.map_or(0, |stats| stats.max),
         });
+    }
+    if u32::try_from(out.len()).is_err() {
+        return Err(BlockError::TooLong { bytes: out.len() });
     }
     let head = Head {
         columns: columns.len(),
@@ -95,8 +103,8 @@ fn seal_numbers(
 ) -> (Coding, Stats) {
     let stats = Stats::of(numbers, column_type);
     let choice = match encoding {
-        Encoding::Smallest => Choice::smallest(numbers, &stats, column_type),
         Encoding::Plain => Choice::plain(numbers, column_type),
+        _ => Choice::smallest(numbers, &stats, column_type),
     };
     let start = out.len();
     choice.encode(numbers, column_type.bytes(), out);
@@ -121,14 +129,4 @@ impl AsRef<[u8]> for Lines {
 pub(super) fn aligned(bytes: &[u8]) -> Frozen<u8> {
     let (lines, _) = bytes.as_chunks();
     Frozen::from_owner(Lines(lines.iter().map(|line| Line(*line)).collect()))
-}
-
-/// Numbers that stand in the ring at their own width come without their sign.
-fn extend_sign(numbers: &mut [u64], column: &ColumnDef) {
-    let unused = 64 - 8 * column.column_type.bytes() as u32;
-    if super::stats::is_signed(column.column_type) && unused > 0 {
-        for number in numbers {
-            *number = ((*number << unused) as i64 >> unused) as u64;
-        }
-    }
 }

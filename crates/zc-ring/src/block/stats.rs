@@ -6,13 +6,11 @@ use crate::rows::ColumnType;
 const SIGN: u64 = 1 << 63;
 
 /// Smallest and largest value in the order of the type (floats in IEEE total order), in logical
-/// form, and what the frame of reference starts from.
+/// form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stats {
     pub(crate) min: u64,
     pub(crate) max: u64,
-    /// The number from which the distances to all others are shortest.
-    pub(crate) base: u64,
 }
 
 impl Stats {
@@ -20,32 +18,21 @@ impl Stats {
     pub(crate) fn of(numbers: &[u64], column_type: ColumnType) -> Self {
         let level = Level::detect();
         let (min, max) = match column_type {
-            ColumnType::F32 | ColumnType::F64 => floats(numbers, column_type),
+            ColumnType::F32 => kernels::min_max_floats(level, numbers, 32),
+            ColumnType::F64 => kernels::min_max_floats(level, numbers, 0),
             other if is_signed(other) => kernels::min_max(level, numbers, SIGN),
             _ => kernels::min_max(level, numbers, 0),
         };
-        // The bits of floats are distances apart as they stand, not in total order.
-        let base = match column_type {
-            ColumnType::F32 | ColumnType::F64 => kernels::min_max(level, numbers, 0).0,
-            _ => min,
-        };
-        Self { min, max, base }
+        Self { min, max }
     }
-}
 
-/// Smallest and largest in IEEE total order. Bits of negative floats grow away from zero, so that
-/// their order is the reverse of that of the bits.
-fn floats(numbers: &[u64], column_type: ColumnType) -> (u64, u64) {
-    let level = Level::detect();
-    let sign = SIGN >> (64 - 8 * column_type.bytes());
-    // As integers with a sign, all negative floats are below all others.
-    let (below, above) = kernels::min_max(level, numbers, sign);
-    let (_, most) = kernels::min_max(level, numbers, 0);
-    match (below & sign != 0, above & sign != 0) {
-        (false, _) => (below, above),
-        (true, true) => (above, below),
-        // Both: the smallest is the negative one with the most bits.
-        (true, false) => (most, above),
+    /// The number from which the distances to all others are shortest, of those numbers.
+    pub(crate) fn base(&self, numbers: &[u64], column_type: ColumnType) -> u64 {
+        match column_type {
+            // The bits of floats are distances apart as they stand, not in total order.
+            ColumnType::F32 | ColumnType::F64 => kernels::min_max(Level::detect(), numbers, 0).0,
+            _ => self.min,
+        }
     }
 }
 

@@ -40,7 +40,6 @@ use crate::sequencer::Sequencer;
 #[must_use = "dropping a batch counts its rows as read"]
 pub struct Batch<'a, T> {
     parts: [NonNull<[T]>; 2],
-    first: u64,
     state: &'a mut ReadState,
     sequencer: &'a Sequencer,
     _rows: PhantomData<&'a [T]>,
@@ -58,7 +57,6 @@ impl<'a, T> Batch<'a, T> {
     ) -> Self {
         Self {
             parts,
-            first: state.next(),
             state,
             sequencer,
             _rows: PhantomData,
@@ -96,7 +94,7 @@ impl<'a, T> Batch<'a, T> {
     /// The sequence of the first row.
     #[must_use]
     pub fn sequence(&self) -> u64 {
-        self.first
+        self.state.next()
     }
 
     /// The row at `index`.
@@ -123,12 +121,12 @@ impl<'a, T> Batch<'a, T> {
 }
 
 impl<T> Drop for Batch<'_, T> {
+    #[inline(always)]
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.state.abandon();
         } else {
-            let rows = self.len();
-            self.state.commit(self.sequencer, rows);
+            self.state.commit_all(self.sequencer);
         }
     }
 }

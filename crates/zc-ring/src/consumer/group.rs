@@ -150,7 +150,7 @@ impl<T> Membership<T> {
 
     /// Whether a look would find something.
     pub(super) fn is_ready(&mut self, own: &mut ReadState, slots: &Slots<T>) -> Option<()> {
-        if own.is_revoked {
+        if own.is_revoked() {
             return Some(());
         }
         match self.look(own, slots, 1) {

@@ -27,8 +27,8 @@ pub use poll::{Event, Poll};
 pub use prefetch::Prefetch;
 pub(crate) use reader::{ReadState, Reader, deadline};
 
-use crate::sequencer::lease;
 use crate::sequencer::place::{Place, bump};
+use crate::sequencer::{Sequencer, lease};
 use crate::slots::Slots;
 use group::{Found, Membership};
 use stream::StreamWaiter;
@@ -118,23 +118,29 @@ impl<T> Consumer<T> {
     /// [`poll`](Self::poll) on behalf of whoever has been settled.
     #[inline(always)]
     fn look(&mut self, limit: usize) -> Poll<Batch<'_, T>> {
-        match self.kind {
-            Kind::Plain => {}
-            Kind::Ahead(prefetch) => return self.poll_ahead(limit, prefetch),
-            Kind::Copies(_) => return self.poll_copies(limit),
-            Kind::Member(_) => return self.poll_member(limit),
-        }
-        let Reader {
-            sequencer, state, ..
-        } = &mut self.reader;
-        state.look(sequencer, limit).map(|rows| {
-            state.take(sequencer, rows);
+        if let Kind::Plain = self.kind
+            && let Some(rows) = (self.reader.state).take_simply(&self.reader.sequencer, limit)
+        {
+            let Reader {
+                sequencer, state, ..
+            } = &mut self.reader;
             // SAFETY: the rows are published, and the cursor stays before them while they are in
             // hand (R1).
             let parts = unsafe { self.slots.read(state.next(), rows) };
             // SAFETY: as above; the batch borrows the consumer.
-            unsafe { Batch::new(parts.map(NonNull::from), state, sequencer) }
-        })
+            return Poll::Rows(unsafe { Batch::new(parts.map(NonNull::from), state, sequencer) });
+        }
+        self.look_closely(limit)
+    }
+
+    #[inline(never)]
+    fn look_closely(&mut self, limit: usize) -> Poll<Batch<'_, T>> {
+        match self.kind {
+            Kind::Plain => self.poll_ahead(limit, Prefetch::Off),
+            Kind::Ahead(prefetch) => self.poll_ahead(limit, prefetch),
+            Kind::Copies(_) => self.poll_copies(limit),
+            Kind::Member(_) => self.poll_member(limit),
+        }
     }
 
     /// As [`poll`](Self::poll), waiting until there is something to find.
@@ -233,7 +239,9 @@ impl<T> Consumer<T> {
             Kind::Member(member) => {
                 let is_member = member.settle_in(&mut reader.state, tenant);
                 reader.state.tenant = tenant;
-                reader.state.is_revoked |= !is_member;
+                if !is_member {
+                    reader.state.revoke();
+                }
             }
             _ if tenant == lease::NOBODY => reader.as_task(),
             _ => reader.on_thread(),
@@ -245,14 +253,13 @@ impl<T> Consumer<T> {
     fn is_ready(&mut self) -> Option<()> {
         let Self {
             kind,
-            reader,
+            reader: Reader {
+                sequencer, state, ..
+            },
             slots,
             ..
         } = self;
-        match kind {
-            Kind::Member(member) => member.is_ready(&mut reader.state, slots),
-            _ => reader.state.is_ready(&reader.sequencer),
-        }
+        is_ready(kind, state, sequencer, slots)
     }
 
     #[inline]
@@ -265,13 +272,33 @@ impl<T> Consumer<T> {
 
     #[cold]
     fn wait_long(&mut self, deadline: Option<Instant>) {
-        let sequencer = Arc::clone(&self.reader.sequencer);
-        bump(&self.reader.state.place.stats.waits, 1);
-        let ready = || self.is_ready();
-        // None: the deadline has passed, which the caller finds by looking.
-        let _: Option<()> = sequencer
-            .data
-            .block_until(sequencer.strategy, deadline, ready);
+        let Self {
+            kind,
+            reader:
+                Reader {
+                    sequencer,
+                    state,
+                    pace,
+                    ..
+                },
+            slots,
+            ..
+        } = self;
+        bump(&state.place.stats.waits, 1);
+        let gathers = pace.gather(sequencer.capacity);
+        if !gathers || is_ready(kind, state, sequencer, slots).is_none() {
+            let ready = || {
+                is_ready(kind, state, sequencer, slots)?;
+                // The row's line comes while this thread is on its way back to whoever reads it.
+                slots.prefetch(state.next());
+                Some(())
+            };
+            // None: the deadline has passed, which the caller finds by looking.
+            let _: Option<()> = pace.wait(&sequencer.data, sequencer.strategy, deadline, ready);
+        }
+        if gathers {
+            pace.gathered(state.readable());
+        }
     }
 
     async fn wait_async(&mut self) {
@@ -279,10 +306,21 @@ impl<T> Consumer<T> {
         if self.is_ready().is_some() {
             return;
         }
-        let sequencer = Arc::clone(&self.reader.sequencer);
-        bump(&self.reader.state.place.stats.waits, 1);
+        let Self {
+            kind,
+            reader: Reader {
+                sequencer, state, ..
+            },
+            slots,
+            ..
+        } = self;
+        bump(&state.place.stats.waits, 1);
         let mut waiter = pin!(sequencer.data.waiter());
-        poll_fn(|cx| waiter.as_mut().poll_until(cx, || self.is_ready())).await;
+        poll_fn(|cx| {
+            let ready = || is_ready(kind, state, sequencer, slots);
+            waiter.as_mut().poll_until(cx, ready)
+        })
+        .await;
     }
 
     fn poll_ahead(&mut self, limit: usize, prefetch: Prefetch) -> Poll<Batch<'_, T>> {
@@ -301,7 +339,6 @@ impl<T> Consumer<T> {
         })
     }
 
-    #[inline(never)]
     fn poll_member(&mut self, limit: usize) -> Poll<Batch<'_, T>> {
         let Self {
             kind: Kind::Member(member),
@@ -314,7 +351,7 @@ impl<T> Consumer<T> {
         else {
             return Poll::Empty;
         };
-        if state.is_revoked {
+        if state.is_revoked() {
             return Poll::Evicted;
         }
         member
@@ -329,7 +366,6 @@ impl<T> Consumer<T> {
             })
     }
 
-    #[inline(never)]
     fn poll_copies(&mut self, limit: usize) -> Poll<Batch<'_, T>> {
         let Self {
             reader: Reader {
@@ -366,6 +402,20 @@ impl<T> Consumer<T> {
         let part = NonNull::from(copies.rows(next, rows));
         // SAFETY: the copies are this consumer's own, and the batch borrows the consumer.
         Poll::Rows(unsafe { Batch::new([part, NonNull::from(&[])], state, sequencer) })
+    }
+}
+
+/// `Some` where a look would find something other than `Empty`.
+#[inline]
+fn is_ready<T>(
+    kind: &mut Kind<T>,
+    state: &mut ReadState,
+    sequencer: &Sequencer,
+    slots: &Slots<T>,
+) -> Option<()> {
+    match kind {
+        Kind::Member(member) => member.is_ready(state, slots),
+        _ => state.is_ready(sequencer),
     }
 }
 

@@ -3,9 +3,9 @@
 //! # States
 //!
 //! `next` is the next row to read; its cursor in the [`Place`] says the same to the producer. A
-//! batch *in hand* covers `next .. next + in_hand`:
+//! batch *in hand* covers `next .. end`:
 //!
-//! * **Idle** (`in_hand == 0`) → `take` → **In hand** → `commit(n)` → Idle, `n` rows further.
+//! * **Idle** (`end == next`) → `take` → **In hand** → `commit(n)` → Idle, `n` rows further.
 //! * In hand → `abandon` (the batch is dropped by a panic) → Idle, no row further.
 //! * In hand → `settle` at the next look (the batch was forgotten) → Idle, all of it further.
 //!
@@ -14,6 +14,13 @@
 //! * **R1** While rows are in hand in place, the cursor stays before them, so the producer does not
 //!   overwrite them (S1). Only `commit` and `settle` move it, and both need the reader exclusively,
 //!   which the batch borrows.
+//!
+//! # What a row costs
+//!
+//! Reading row by row is as fast as one read lets the next begin. So the end of a batch is what was seen
+//! of the head, not `next` plus a length, and `next` becomes that end: no read waits for the figures of the one
+//! before it. What only some consumers need (those that may be evicted, or read after others) lies behind the
+//! one flag `is_simple`.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -26,6 +33,7 @@ use super::options::ConsumerOptions;
 use super::poll::Poll;
 use crate::error::JoinError;
 use crate::sequencer::group::Group;
+use crate::sequencer::pace::Pace;
 use crate::sequencer::place::{Place, bump};
 use crate::sequencer::{Sequencer, lease};
 
@@ -36,6 +44,7 @@ pub(crate) struct Reader {
     pub(crate) state: ReadState,
     /// The group it is a member of, which then decides what becomes of its place.
     pub(crate) group: Option<Arc<Group>>,
+    pub(crate) pace: Pace,
 }
 
 #[derive(Debug)]
@@ -44,11 +53,14 @@ pub(crate) struct ReadState {
     next: u64,
     /// Rows before this were seen to be readable.
     seen: u64,
-    in_hand: u64,
+    /// Behind the batch in hand; `next` where there is none.
+    end: u64,
     /// The thread this is let to.
     pub(super) tenant: u64,
+    /// Reads whatever is published, and cannot be evicted.
+    is_simple: bool,
     /// Whether rows were lost between one thread that polled this and the next.
-    pub(super) is_revoked: bool,
+    is_revoked: bool,
 }
 
 impl Reader {
@@ -65,6 +77,7 @@ impl Reader {
             sequencer: Arc::clone(sequencer),
             state: ReadState::new(place),
             group: None,
+            pace: Pace::default(),
         }
     }
 
@@ -84,7 +97,9 @@ impl Reader {
         state.tenant = lease::tenant();
         // Those who do not hold the producer back, or whose policy limits it, need no lease.
         if !state.place.copies() {
-            state.is_revoked |= !lease::take(sequencer, &state.place);
+            if !lease::take(sequencer, &state.place) {
+                state.revoke();
+            }
         }
     }
 
@@ -95,7 +110,9 @@ impl Reader {
         } = self;
         if state.tenant != lease::NOBODY {
             state.tenant = lease::NOBODY;
-            state.is_revoked |= !lease::give_up(sequencer, &state.place);
+            if !lease::give_up(sequencer, &state.place) {
+                state.revoke();
+            }
         }
     }
 
@@ -119,13 +136,15 @@ impl Reader {
         mut ready: impl FnMut(&mut ReadState, &Sequencer) -> Option<()>,
     ) {
         let Self {
-            sequencer, state, ..
+            sequencer,
+            state,
+            pace,
+            ..
         } = self;
         bump(&state.place.stats.waits, 1);
         // None: the deadline has passed, which the caller finds by looking.
-        let _: Option<()> = sequencer
-            .data
-            .block_until(sequencer.strategy, deadline, || ready(state, sequencer));
+        let ready = || ready(state, sequencer);
+        let _: Option<()> = pace.wait(&sequencer.data, sequencer.strategy, deadline, ready);
     }
 
     /// As [`wait`](Self::wait), as a task. Cancel-safe: nothing is taken.
@@ -155,14 +174,26 @@ impl ReadState {
     /// At the cursor of `place`.
     pub(crate) fn new(place: Arc<Place>) -> Self {
         let next = place.cursor();
+        let is_simple = place.after.is_empty() && !place.copies();
         Self {
             place,
             next,
             seen: next,
-            in_hand: 0,
+            end: next,
             tenant: lease::NOBODY,
+            is_simple,
             is_revoked: false,
         }
+    }
+
+    /// Rows were lost between one thread that polled this and the next.
+    pub(super) fn revoke(&mut self) {
+        self.is_revoked = true;
+        self.is_simple = false;
+    }
+
+    pub(super) fn is_revoked(&self) -> bool {
+        self.is_revoked
     }
 
     /// Passes over `rows` rows that are not this consumer's. The producer is told with the next
@@ -170,6 +201,7 @@ impl ReadState {
     #[inline]
     pub(crate) fn pass(&mut self, rows: u64) {
         self.next = self.next.wrapping_add(rows);
+        self.end = self.next;
     }
 
     /// Tells the producer, and whoever waits for this consumer, what was passed over.
@@ -181,7 +213,7 @@ impl ReadState {
 
     /// The next row to read, a batch that was forgotten counted as read.
     pub(crate) fn sequence(&self) -> u64 {
-        self.next.wrapping_add(self.in_hand)
+        self.end
     }
 
     /// The first row of the batch in hand, or to be taken.
@@ -193,18 +225,62 @@ impl ReadState {
     /// `Some` where a look would find something other than `Empty`.
     #[inline]
     pub(crate) fn is_ready(&mut self, sequencer: &Sequencer) -> Option<()> {
+        if self.is_simple && self.end == self.next && self.ready() == 0 {
+            // The shortest way to look in vain, and so the soonest to find something.
+            let is_closed = sequencer.is_closed();
+            self.seen = sequencer.head();
+            let has_void = || {
+                sequencer
+                    .voids
+                    .first_within(self.next, self.ready())
+                    .is_some()
+            };
+            if self.seen == self.next && !is_closed {
+                return None;
+            }
+            if self.seen != self.next && !has_void() {
+                return Some(());
+            }
+        }
         match self.look(sequencer, 1) {
             Poll::Empty => None,
             _ => Some(()),
         }
     }
 
-    /// Rows that can be read now, up to `limit`.
+    /// Takes what there is in hand, up to `limit` rows, and says how many; `None` where it is not as simple
+    /// as that.
     #[inline(always)]
+    pub(crate) fn take_simply(&mut self, sequencer: &Sequencer, limit: usize) -> Option<usize> {
+        if self.end != self.next || !self.is_simple {
+            return None;
+        }
+        let mut seen = self.seen;
+        if self.ready() < limit as u64 {
+            seen = sequencer.head();
+        }
+        let ready = seen.wrapping_sub(self.next);
+        let has_void = || sequencer.voids.first_within(self.next, ready).is_some();
+        if ready == 0 || limit == 0 || has_void() {
+            return None;
+        }
+        if ready > limit as u64 {
+            self.seen = seen;
+            self.take(sequencer, limit);
+            return Some(limit);
+        }
+        // Nothing is left of what was seen: not worth a store.
+        self.take_to(sequencer, seen, ready);
+        // No more than the capacity, which is a usize.
+        Some(ready as usize)
+    }
+
+    /// Rows that can be read now, up to `limit`.
+    #[inline]
     pub(crate) fn look(&mut self, sequencer: &Sequencer, limit: usize) -> Poll<usize> {
-        if self.in_hand == 0 && !self.is_evicted() {
+        if self.end == self.next && !self.is_evicted() {
             let mut ready = self.ready();
-            if ready == 0 {
+            if ready < limit as u64 {
                 self.seen = self.bound(sequencer.head());
                 ready = self.ready();
             }
@@ -258,9 +334,9 @@ impl ReadState {
         self.is_revoked || self.place.is_evicted()
     }
 
-    /// How many rows from `next` were seen to be readable. `seen` may be behind `next` where this
-    /// consumer started ahead of one it reads after.
-    #[inline]
+    /// How many rows from `next` were seen to be readable. `seen` may be behind `next` where all of it was
+    /// taken, or this consumer started ahead of one it reads after.
+    #[inline(always)]
     fn ready(&self) -> u64 {
         let ready = self.seen.wrapping_sub(self.next);
         if ready > i64::MAX as u64 { 0 } else { ready }
@@ -285,20 +361,36 @@ impl ReadState {
     /// Takes `rows` rows in hand.
     #[inline]
     pub(crate) fn take(&mut self, sequencer: &Sequencer, rows: usize) {
-        debug_assert_eq!(self.in_hand, 0);
-        self.in_hand = rows as u64;
+        let rows = rows as u64;
+        self.take_to(sequencer, self.next.wrapping_add(rows), rows);
+    }
+
+    /// Takes the `rows` rows before `end` in hand.
+    #[inline(always)]
+    fn take_to(&mut self, sequencer: &Sequencer, end: u64, rows: u64) {
+        debug_assert_eq!(self.end, self.next);
+        self.end = end;
         let stats = &self.place.stats;
-        stats.in_hand.store(rows as u64, Ordering::Relaxed);
+        stats.in_hand.store(rows, Ordering::Relaxed);
         bump(&stats.batches, 1);
-        if let Some(nanos) = sequencer.stamps.age(self.sequence(), rows as u64) {
+        if let Some(nanos) = sequencer.stamps.age(end, rows) {
             stats.latency.count(nanos);
         }
+    }
+
+    /// The batch in hand has been read.
+    #[inline(always)]
+    pub(crate) fn commit_all(&mut self, sequencer: &Sequencer) {
+        self.next = self.end;
+        self.place.stats.in_hand.store(0, Ordering::Relaxed);
+        self.place.advance(self.end);
+        sequencer.consumed(&self.place);
     }
 
     /// The batch in hand has been read up to `rows`; the rest is there again at the next look.
     #[inline]
     pub(crate) fn commit(&mut self, sequencer: &Sequencer, rows: usize) {
-        debug_assert!(rows as u64 <= self.in_hand);
+        debug_assert!(rows as u64 <= self.end.wrapping_sub(self.next));
         self.abandon();
         if rows > 0 {
             self.skip(sequencer, rows as u64);
@@ -308,14 +400,14 @@ impl ReadState {
     /// The batch in hand counts for nothing.
     #[inline]
     pub(crate) fn abandon(&mut self) {
-        self.in_hand = 0;
+        self.end = self.next;
         self.place.stats.in_hand.store(0, Ordering::Relaxed);
     }
 
-    /// Moves on by `rows`, read or not.
+    /// Moves on by `rows`, read or not, with no batch in hand.
     #[inline]
     pub(crate) fn skip(&mut self, sequencer: &Sequencer, rows: u64) {
-        self.next = self.next.wrapping_add(rows);
+        self.pass(rows);
         self.place.advance(self.next);
         sequencer.consumed(&self.place);
     }
@@ -323,10 +415,8 @@ impl ReadState {
     /// A batch still in hand at this point was forgotten: it counts as read.
     #[inline]
     pub(crate) fn settle(&mut self, sequencer: &Sequencer) {
-        if self.in_hand > 0 {
-            let rows = self.in_hand;
-            self.abandon();
-            self.skip(sequencer, rows);
+        if self.end != self.next {
+            self.commit_all(sequencer);
         }
     }
 }

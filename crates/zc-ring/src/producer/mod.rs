@@ -50,7 +50,7 @@ impl<T> Producer<T> {
     /// Publishes one row, waiting for a free slot as long as it takes.
     ///
     /// Do not call it on the thread that is to free the slot.
-    #[inline]
+    #[inline(always)]
     pub fn publish(&mut self, fill: impl FnOnce(&mut T)) -> u64 {
         // Without a deadline this gives up never.
         self.writer.reserve(1, None);
@@ -61,7 +61,7 @@ impl<T> Producer<T> {
     ///
     /// # Errors
     /// [`Full`] if not; `fill` has not been called then.
-    #[inline]
+    #[inline(always)]
     pub fn try_publish(&mut self, fill: impl FnOnce(&mut T)) -> Result<u64, Full> {
         if !self.writer.try_reserve(1) {
             return Err(Full);
@@ -151,18 +151,26 @@ impl<T> Producer<T> {
     }
 
     /// Fills and publishes one reserved row.
-    #[inline]
+    #[inline(always)]
     fn fill_one(&mut self, fill: impl FnOnce(&mut T)) -> u64 {
         if self.writer.shared() {
-            return self.fill(1, |mut slots| fill(&mut slots[0]));
+            return self.fill_beside(fill);
         }
         let sequence = self.writer.next();
-        self.writer.begin(1);
+        let begun = self.writer.begin_one();
         // SAFETY: this is the writer, and the row is reserved; the licence is not shared.
         fill(unsafe { self.slots.write_one(sequence) });
+        begun.is_whole();
         self.slots.mirror(sequence, 1);
         self.writer.publish(1);
         sequence
+    }
+
+    /// As [`fill_one`](Self::fill_one), while somebody copies.
+    #[cold]
+    #[inline(never)]
+    fn fill_beside(&mut self, fill: impl FnOnce(&mut T)) -> u64 {
+        self.fill(1, |mut slots| fill(&mut slots[0]))
     }
 
     /// Fills and publishes `rows` reserved rows.

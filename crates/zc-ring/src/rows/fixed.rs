@@ -50,6 +50,12 @@ impl FixedBytes {
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
     }
+
+    /// The same, as what they lie in.
+    #[cfg(feature = "arrow")]
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
 }
 
 impl<'a> IntoIterator for &'a FixedBytes {

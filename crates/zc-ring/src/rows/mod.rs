@@ -36,6 +36,7 @@ pub use producer::RowProducer;
 pub use ring::{RowRing, RowRingBuilder};
 pub use row::RowMut;
 pub use row_ref::{RowIter, RowRef};
+pub(crate) use schema::Field;
 pub use schema::{ColumnDef, ColumnHandle, ColumnType, DeltaWidth, Schema, SchemaBuilder};
 pub(crate) use store::BLOCK_ROWS;
 #[cfg(target_os = "linux")]

@@ -47,6 +47,12 @@ impl Strings {
     pub fn as_str(&self) -> &str {
         &self.bytes
     }
+
+    /// The same, as what they lie in.
+    #[cfg(feature = "arrow")]
+    pub(crate) fn into_string(self) -> String {
+        self.bytes
+    }
 }
 
 impl<'a> FromIterator<&'a str> for Strings {

@@ -3,6 +3,8 @@
 //! Every number has a *logical* form: its bits as a `u64`, sign-extended where the type is signed.
 //! Deltas and the codecs of sealed blocks work on that form, in wrapping arithmetic.
 
+use zerocopy::{FromBytes, IntoBytes};
+
 use super::fixed::FixedBytes;
 use super::schema::ColumnType;
 use super::strings::Strings;
@@ -73,10 +75,13 @@ pub trait Scalar:
     fn to_logical(self) -> u64;
     /// From the low bits of a logical form.
     fn from_logical(logical: u64) -> Self;
+    /// The values as the logical forms that they are, where the type is as wide.
+    #[doc(hidden)]
+    fn as_logical(values: &mut [Self]) -> Option<&mut [u64]>;
 }
 
 macro_rules! scalars {
-    ($($t:ty, $variant:ident, $to:expr, $from:expr;)*) => {$(
+    ($($t:ty, $variant:ident, $to:expr, $from:expr, $as:expr;)*) => {$(
         impl sealed::Sealed for $t {}
         impl ColumnData for $t {
             type Value<'a> = $t;
@@ -148,22 +153,32 @@ macro_rules! scalars {
             fn from_logical(logical: u64) -> Self {
                 $from(logical)
             }
+            #[inline]
+            fn as_logical(values: &mut [Self]) -> Option<&mut [u64]> {
+                $as(values)
+            }
         }
     )*};
 }
 
 scalars! {
-    i8, I8, |v| v as i64 as u64, |l| l as i8;
-    i16, I16, |v| v as i64 as u64, |l| l as i16;
-    i32, I32, |v| v as i64 as u64, |l| l as i32;
-    i64, I64, |v| v as u64, |l| l as i64;
-    u8, U8, |v| v as u64, |l| l as u8;
-    u16, U16, |v| v as u64, |l| l as u16;
-    u32, U32, |v| v as u64, |l| l as u32;
-    u64, U64, |v| v, |l| l;
-    f32, F32, |v: f32| v.to_bits() as u64, |l| f32::from_bits(l as u32);
-    f64, F64, |v: f64| v.to_bits(), f64::from_bits;
-    bool, Bool, |v| v as u64, |l| l & 1 != 0;
+    i8, I8, |v| v as i64 as u64, |l| l as i8, |_| None;
+    i16, I16, |v| v as i64 as u64, |l| l as i16, |_| None;
+    i32, I32, |v| v as i64 as u64, |l| l as i32, |_| None;
+    i64, I64, |v| v as u64, |l| l as i64, wide;
+    u8, U8, |v| v as u64, |l| l as u8, |_| None;
+    u16, U16, |v| v as u64, |l| l as u16, |_| None;
+    u32, U32, |v| v as u64, |l| l as u32, |_| None;
+    u64, U64, |v| v, |l| l, wide;
+    f32, F32, |v: f32| v.to_bits() as u64, |l| f32::from_bits(l as u32), |_| None;
+    f64, F64, |v: f64| v.to_bits(), f64::from_bits, wide;
+    bool, Bool, |v| v as u64, |l| l & 1 != 0, |_| None;
+}
+
+/// Values of eight bytes, of which every bit counts, as words.
+#[inline]
+fn wide<T: FromBytes + IntoBytes>(values: &mut [T]) -> Option<&mut [u64]> {
+    <[u64]>::mut_from_bytes(values.as_mut_bytes()).ok()
 }
 
 macro_rules! bytes {

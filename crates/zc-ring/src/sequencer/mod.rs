@@ -35,6 +35,7 @@ pub(crate) mod gate;
 pub(crate) mod group;
 pub(crate) mod lease;
 mod multi;
+pub(crate) mod pace;
 pub(crate) mod place;
 mod single;
 pub(crate) mod stamps;
@@ -64,14 +65,16 @@ pub(crate) struct Sequencer {
     claim: CachePadded<AtomicU64>,
     closed: AtomicBool,
     sources: AtomicUsize,
-    pub(crate) gate: Gate,
+    /// Written with every licence, and so apart from what consumers look at.
+    pub(crate) gate: CachePadded<Gate>,
     pub(crate) data: WaitList,
     pub(crate) space: WaitList,
     /// What the single producer counts, and what several have counted that are gone.
     pub(crate) stats: CachePadded<ProducerStats>,
     /// What several producers count, each for itself.
     others: Mutex<Vec<Arc<CachePadded<ProducerStats>>>>,
-    pub(crate) voids: Voids,
+    /// Looked at with every batch.
+    pub(crate) voids: CachePadded<Voids>,
     pub(crate) stamps: Stamps,
 }
 
@@ -90,12 +93,12 @@ impl Sequencer {
             claim: CachePadded::new(AtomicU64::new(initial)),
             closed: AtomicBool::new(false),
             sources: AtomicUsize::new(0),
-            gate: Gate::new(capacity as u64, initial),
+            gate: CachePadded::new(Gate::new(capacity as u64, initial)),
             data: WaitList::new(),
             space: WaitList::new(),
             stats: CachePadded::default(),
             others: Mutex::new(Vec::new()),
-            voids: Voids::new(capacity as u64, initial),
+            voids: CachePadded::new(Voids::new(capacity as u64, initial)),
             stamps: Stamps::new(),
         }))
     }
@@ -136,9 +139,26 @@ impl Sequencer {
     /// Makes every row before `head` readable and wakes the consumers.
     #[inline]
     fn store_head(&self, head: u64) {
+        self.set_head(head);
+        self.head_moved();
+    }
+
+    #[inline]
+    fn set_head(&self, head: u64) {
         self.head
             .store(head, edge("ring.publish", Ordering::Release));
-        self.head_moved();
+    }
+
+    /// Moves the claim from `from` to `to` unless somebody else has moved it: then where it is now.
+    #[inline]
+    fn try_claim(&self, from: u64, to: u64) -> Result<(), u64> {
+        // Relaxed: the licence carries what a claimer must have seen, and the stores of the words carry
+        // the claim to those who copy.
+        let relaxed = Ordering::Relaxed;
+        match self.claim.compare_exchange(from, to, relaxed, relaxed) {
+            Ok(_) => Ok(()),
+            Err(now) => Err(now),
+        }
     }
 
     /// Moves the head from `from` to `to` unless somebody else has moved it: then where it is now.

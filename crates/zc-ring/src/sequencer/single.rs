@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 use zc_core::sync::Arc;
 
 use super::gate::Licence;
+use super::pace::Pace;
 use super::place::bump;
 use super::{Sequencer, Source};
 use crate::error::ProducerError;
@@ -31,13 +32,14 @@ pub(crate) struct Writer {
     /// There until the drop.
     source: Option<Source>,
     state: State,
+    pace: Pace,
 }
 
 #[derive(Debug)]
 struct State {
     next: u64,
     licence: u64,
-    /// End of the furthest range that was begun.
+    /// End of the furthest range that was begun and not published, if that is beyond `next`.
     begun: u64,
     shared: bool,
     /// Since when the producer has been refused.
@@ -61,6 +63,7 @@ impl Writer {
                 blocked_since: None,
                 evict_at: None,
             },
+            pace: Pace::default(),
         })
     }
 
@@ -114,7 +117,10 @@ impl Writer {
     #[cold]
     fn wait(&mut self, n: u64, deadline: Option<Instant>, stop: impl Fn() -> bool) -> bool {
         let Self {
-            sequencer, state, ..
+            sequencer,
+            state,
+            pace,
+            ..
         } = self;
         bump(&sequencer.stats.full_stalls, 1);
         let started = Instant::now();
@@ -131,9 +137,7 @@ impl Writer {
                 let is_sooner = |at| until.is_none_or(|until| at < until);
                 state.evict_at.is_some_and(is_sooner).then_some(false)
             };
-            let found = sequencer
-                .space
-                .block_until(sequencer.strategy, until, ready);
+            let found = pace.wait(&sequencer.space, sequencer.strategy, until, ready);
             if found == Some(true) {
                 break true;
             }
@@ -194,6 +198,14 @@ impl Writer {
         }
     }
 
+    /// As [`begin`](Self::begin) for one row, where nobody copies: a store only if the closure that fills it
+    /// panics.
+    #[inline(always)]
+    pub(crate) fn begin_one(&mut self) -> Begun<'_> {
+        debug_assert!(!self.state.shared);
+        Begun(&mut self.state)
+    }
+
     /// Publishes the next `n` rows, which are complete.
     #[inline]
     pub(crate) fn publish(&mut self, n: usize) {
@@ -203,6 +215,25 @@ impl Writer {
         self.sequencer.stats.published(n as u64);
         self.sequencer.stamps.publish(next, n as u64);
         self.sequencer.store_head(next);
+    }
+}
+
+/// A row is being filled; dropped where that has panicked.
+#[derive(Debug)]
+pub(crate) struct Begun<'a>(&'a mut State);
+
+impl Begun<'_> {
+    /// The row is complete.
+    #[inline(always)]
+    pub(crate) fn is_whole(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Begun<'_> {
+    #[cold]
+    fn drop(&mut self) {
+        self.0.begun = self.0.next.wrapping_add(1);
     }
 }
 

@@ -4,6 +4,9 @@
 /// Words of a line of 128 bytes.
 const LINE: usize = 16;
 
+/// Every execution of a model makes all words anew.
+const MODELLED: bool = cfg!(any(zc_loom, zc_shuttle));
+
 /// The next sequence to be published.
 pub(crate) const HEAD: usize = 0;
 /// The end of the range that may be half overwritten.
@@ -29,7 +32,7 @@ pub(crate) const SPACE: usize = 5 * LINE;
 /// The leases of handles.
 pub(crate) const HANDLES: usize = 6 * LINE;
 /// Most handles at a time.
-pub(crate) const MAX_HANDLES: usize = 64;
+pub(crate) const MAX_HANDLES: usize = if MODELLED { 4 } else { 64 };
 /// Counters of the producing side.
 pub(crate) const FULL_STALLS: usize = HANDLES + MAX_HANDLES;
 /// See [`FULL_STALLS`].
@@ -45,9 +48,9 @@ pub(crate) const PLACES: usize = 18 * LINE;
 /// Words of a place.
 pub(crate) const PLACE: usize = 8 * LINE;
 /// Most consumers at a time.
-pub(crate) const MAX_CONSUMERS: usize = 64;
+pub(crate) const MAX_CONSUMERS: usize = if MODELLED { 4 } else { 64 };
 /// Words of the whole area: a whole number of pages.
-pub(crate) const CONTROL: usize = 17 * 512;
+pub(crate) const CONTROL: usize = if MODELLED { 2 * 512 } else { 17 * 512 };
 
 /// In a place: its lease.
 pub(crate) const LEASE: usize = 0;

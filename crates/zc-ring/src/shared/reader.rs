@@ -97,8 +97,8 @@ impl Reader {
     /// Rows that can be read now, up to `limit`.
     #[inline]
     pub(crate) fn look(&mut self, limit: usize) -> Poll<usize> {
-        if self.in_hand == 0 && !self.copies() && self.ready() > 0 && limit > 0 {
-            return Poll::Rows(self.readable().min(limit));
+        if self.in_hand == 0 && !self.copies() && limit > 0 && self.readable() >= limit {
+            return Poll::Rows(limit);
         }
         self.look_closely(limit)
     }
@@ -108,7 +108,7 @@ impl Reader {
         if self.fault.is_some() || self.is_evicted() {
             return Poll::Evicted;
         }
-        if self.ready() == 0 {
+        if self.readable() < limit {
             let is_closed = self.is_closed();
             let head = self.control().head();
             if let Err(what) = self.see(head) {

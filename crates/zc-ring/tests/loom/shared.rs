@@ -119,6 +119,28 @@ fn a_place_that_gates_has_its_own_cursor() {
     });
 }
 
+/// The same, with the one who joins in the other role: an exchange that comes before another thread's
+/// load is tried only from here.
+#[test]
+fn a_place_that_gates_has_its_own_cursor_with_the_roles_swapped() {
+    model(|| {
+        let (machine, n) = machine(1);
+        let ring = machine.process(1);
+        let mut producer = ring.producer().unwrap();
+        drop(ring.consumer(ConsumerOptions::default()).unwrap());
+        assert!(push(&mut producer, n) && push(&mut producer, n));
+        let pusher = thread::spawn(move || {
+            let pushed = producer.try_push(|row| row.set(n, 12));
+            assert!(matches!(pushed, Ok(2) | Err(PushError::Full)), "{pushed:?}");
+            producer
+        });
+        let mut consumer = ring.consumer(ConsumerOptions::default()).unwrap();
+        let producer = pusher.join().unwrap();
+        let first = consumer.sequence();
+        assert_eq!(first + read(&mut consumer, n), producer.sequence());
+    });
+}
+
 #[test]
 fn shared_rows_are_read_whole_and_not_overwritten_unread() {
     model(|| {

@@ -12,6 +12,7 @@ mod panics;
 mod policies;
 mod producers;
 mod rows;
+mod sole;
 
 use std::error::Error;
 

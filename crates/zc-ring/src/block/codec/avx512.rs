@@ -1,19 +1,38 @@
 //! The loops for AVX-512: eight numbers at a time.
 
 use std::arch::x86_64::{
-    __m512i, _mm_cvtsi64_si128, _mm512_add_epi64, _mm512_and_si512, _mm512_loadu_si512,
-    _mm512_maskz_expand_epi64, _mm512_maskz_permutexvar_epi64, _mm512_permutexvar_epi8,
-    _mm512_permutexvar_epi64, _mm512_set1_epi64, _mm512_setzero_si512, _mm512_sll_epi64,
-    _mm512_srli_epi64, _mm512_srlv_epi64, _mm512_storeu_si512, _mm512_sub_epi64, _mm512_xor_si512,
+    __m512i, _mm_cvtsi64_si128, _mm_cvtsi128_si64, _mm512_add_epi64, _mm512_and_si512,
+    _mm512_cmpeq_epi8_mask, _mm512_cvtepi64_epi8, _mm512_loadu_si512, _mm512_lzcnt_epi64,
+    _mm512_mask_storeu_epi64, _mm512_maskz_compress_epi64, _mm512_maskz_expand_epi64,
+    _mm512_maskz_loadu_epi8, _mm512_maskz_loadu_epi64, _mm512_maskz_permutexvar_epi64,
+    _mm512_or_si512, _mm512_permutexvar_epi8, _mm512_permutexvar_epi64, _mm512_reduce_or_epi64,
+    _mm512_set1_epi8, _mm512_set1_epi64, _mm512_setzero_si512, _mm512_sll_epi64, _mm512_sllv_epi64,
+    _mm512_srl_epi64, _mm512_srli_epi64, _mm512_srlv_epi64, _mm512_storeu_si512, _mm512_sub_epi64,
+    _mm512_test_epi64_mask, _mm512_xor_si512,
 };
 
 use super::super::bits;
+
+/// How many numbers [`lengths`] has the lengths of at once: as many as a block has rows.
+const LENGTHS: usize = 1024;
 
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn load(numbers: &[u64; 8]) -> __m512i {
     // SAFETY: 64 bytes are there, and any alignment will do.
     unsafe { _mm512_loadu_si512(numbers.as_ptr().cast()) }
+}
+
+/// The first eight; zeros for those that are not there.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn load_some(numbers: &[u64]) -> __m512i {
+    if let Some(numbers) = numbers.first_chunk() {
+        return load(numbers);
+    }
+    let there = (1 << numbers.len()) - 1;
+    // SAFETY: what the mask leaves out, which is what is not there, is not accessed.
+    unsafe { _mm512_maskz_loadu_epi64(there, numbers.as_ptr().cast()) }
 }
 
 #[inline]
@@ -23,6 +42,18 @@ fn load_bytes(bytes: &[u8; 64]) -> __m512i {
     unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) }
 }
 
+/// The first 64; zeros for those that are not there.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+fn load_some_bytes(bytes: &[u8]) -> __m512i {
+    if let Some(bytes) = bytes.first_chunk() {
+        return load_bytes(bytes);
+    }
+    let there = (1 << bytes.len()) - 1;
+    // SAFETY: what the mask leaves out, which is what is not there, is not accessed.
+    unsafe { _mm512_maskz_loadu_epi8(there, bytes.as_ptr().cast()) }
+}
+
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn store(numbers: &mut [u64; 8], value: __m512i) {
@@ -30,88 +61,175 @@ fn store(numbers: &mut [u64; 8], value: __m512i) {
     unsafe { _mm512_storeu_si512(numbers.as_mut_ptr().cast(), value) }
 }
 
-/// Where the bytes of eight numbers of `bits` bits lie in a group, and by how much each is shifted.
-/// `None` where a number may spread over nine bytes.
-fn places(bits: u32) -> Option<([u8; 64], [u64; 8])> {
-    if !matches!(bits, 1..=58 | 60 | 64) {
-        return None;
+/// As many as there is room for.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn store_some(numbers: &mut [u64], value: __m512i) {
+    if let Some(numbers) = numbers.first_chunk_mut() {
+        return store(numbers, value);
     }
-    let mut bytes = [0; 64];
-    for (index, byte) in bytes.iter_mut().enumerate() {
-        *byte = ((index / 8 * bits as usize) / 8 + index % 8) as u8;
+    let there = (1 << numbers.len()) - 1;
+    // SAFETY: what the mask leaves out, which is what is not there, is not accessed.
+    unsafe { _mm512_mask_storeu_epi64(numbers.as_mut_ptr().cast(), there, value) }
+}
+
+/// How eight packed numbers of some width are put into their lanes.
+struct Places {
+    /// The bytes that go to each byte of the lanes.
+    bytes: [u8; 64],
+    /// By how much each lane is shifted down then.
+    shifts: [u64; 8],
+}
+
+/// By width.
+static PLACES: [Places; 65] = {
+    const NONE: Places = Places {
+        bytes: [0; 64],
+        shifts: [0; 8],
+    };
+    let mut all = [NONE; 65];
+    let mut bits = 0;
+    while bits <= 64 {
+        let mut at = 0;
+        while at < 64 {
+            all[bits].bytes[at] = (at / 8 * bits / 8 + at % 8) as u8;
+            at += 1;
+        }
+        let mut lane = 0;
+        while lane < 8 {
+            all[bits].shifts[lane] = (lane * bits % 8) as u64;
+            lane += 1;
+        }
+        bits += 1;
     }
-    let mut shifts = [0; 8];
-    for (lane, shift) in shifts.iter_mut().enumerate() {
-        *shift = (lane as u64 * u64::from(bits)) % 8;
+    all
+};
+
+/// The groups of eight numbers that some bytes are.
+struct Packed<'a> {
+    bytes: &'a [u8],
+    bits: usize,
+    places: __m512i,
+    shifts: __m512i,
+    mask: __m512i,
+    base: __m512i,
+}
+
+impl<'a> Packed<'a> {
+    /// `None` for the widths of which a number may spread over nine bytes.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn new(bytes: &'a [u8], bits: u32, base: u64) -> Option<Self> {
+        if !matches!(bits, 0..=58 | 60 | 64) {
+            return None;
+        }
+        let places = PLACES.get(bits as usize)?;
+        let mask = u64::MAX.checked_shr(64 - bits).unwrap_or(0);
+        Some(Self {
+            bytes,
+            bits: bits as usize,
+            places: load_bytes(&places.bytes),
+            shifts: load(&places.shifts),
+            mask: _mm512_set1_epi64(mask as i64),
+            base: _mm512_set1_epi64(base as i64),
+        })
     }
-    Some((bytes, shifts))
+
+    /// The next eight. What is missing counts as zeros.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
+    fn next(&mut self) -> __m512i {
+        let window = load_some_bytes(self.bytes);
+        self.bytes = self.bytes.get(self.bits..).unwrap_or_default();
+        let spread = _mm512_permutexvar_epi8(self.places, window);
+        let numbers = _mm512_and_si512(_mm512_srlv_epi64(spread, self.shifts), self.mask);
+        _mm512_add_epi64(numbers, self.base)
+    }
 }
 
 #[target_feature(enable = "avx2,avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi")]
 pub(super) fn unpack(bytes: &[u8], bits: u32, base: u64, out: &mut [u64]) {
-    let Some((places, shifts)) = places(bits) else {
-        return bits::unpack(bytes, bits, base, out);
-    };
-    let (places, shifts) = (load_bytes(&places), load(&shifts));
-    let mask = _mm512_set1_epi64((u64::MAX >> (64 - bits)) as i64);
-    let base = _mm512_set1_epi64(base as i64);
-    let group_of = |window: &[u8; 64]| {
-        let spread = _mm512_permutexvar_epi8(places, load_bytes(window));
-        let numbers = _mm512_and_si512(_mm512_srlv_epi64(spread, shifts), mask);
-        _mm512_add_epi64(numbers, base)
-    };
-    let mut at = 0;
-    let (groups, rest) = out.as_chunks_mut::<8>();
-    for group in groups {
-        match bytes.get(at..).and_then(|bytes| bytes.first_chunk()) {
-            Some(window) => store(group, group_of(window)),
-            None => store(group, group_of(&last(bytes, at))),
+    match Packed::new(bytes, bits, base) {
+        Some(mut packed) if bits > 0 => {
+            for group in out.chunks_mut(8) {
+                store_some(group, packed.next());
+            }
         }
-        at += bits as usize;
+        _ => bits::unpack(bytes, bits, base, out),
     }
-    if !rest.is_empty() {
-        let mut group = [0; 8];
-        store(&mut group, group_of(&last(bytes, at)));
-        rest.copy_from_slice(&group[..rest.len()]);
-    }
-}
-
-/// The bytes from `at` on, with zeros behind them.
-fn last(bytes: &[u8], at: usize) -> [u8; 64] {
-    let mut window = [0; 64];
-    window.copy_from_slice(&bits::padded(bytes, at)[..64]);
-    window
 }
 
 #[target_feature(enable = "avx2,avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,popcnt")]
-pub(super) fn merge(out: &mut [u64], bitmap: &[u8], highs: &[u64], shift: u32) {
-    let shift = _mm_cvtsi64_si128(i64::from(shift));
-    let mut rest = highs;
-    let add = |numbers: &mut [u64; 8], set: u8, rest: &mut &[u64]| {
-        // What is not there counts as zeros, which change nothing.
-        let highs = match rest.first_chunk() {
-            Some(highs) => load(highs),
-            None => {
-                let mut highs = [0; 8];
-                highs[..rest.len()].copy_from_slice(rest);
-                load(&highs)
-            }
-        };
-        let highs = _mm512_sll_epi64(_mm512_maskz_expand_epi64(set, highs), shift);
-        store(numbers, _mm512_add_epi64(load(numbers), highs));
-        *rest = rest.get(set.count_ones() as usize..).unwrap_or_default();
+pub(super) fn unpack_merged(
+    bytes: &[u8],
+    bits: u32,
+    base: u64,
+    bitmap: &[u8],
+    highs: usize,
+    out: &mut [u64],
+) {
+    let Some(mut packed) = Packed::new(bytes, bits, base) else {
+        return super::portable::unpack_merged(bytes, bits, base, bitmap, highs, out);
     };
-    let (groups, tail) = out.as_chunks_mut::<8>();
-    let mut sets = bitmap.iter();
-    for (group, set) in groups.iter_mut().zip(&mut sets) {
-        add(group, *set, &mut rest);
+    let shift = _mm_cvtsi64_si128(i64::from(bits));
+    let (mut at, mut next) = (0, highs);
+    for &set in bitmap {
+        let highs = load_some(out.get(next..).unwrap_or_default());
+        let highs = _mm512_sll_epi64(_mm512_maskz_expand_epi64(set, highs), shift);
+        let numbers = _mm512_add_epi64(packed.next(), highs);
+        store_some(out.get_mut(at..).unwrap_or_default(), numbers);
+        at += 8;
+        next += set.count_ones() as usize;
     }
-    if let (false, Some(set)) = (tail.is_empty(), bitmap.get(groups.len())) {
-        let mut group = [0; 8];
-        group[..tail.len()].copy_from_slice(tail);
-        add(&mut group, *set, &mut rest);
-        tail.copy_from_slice(&group[..tail.len()]);
+}
+
+#[target_feature(enable = "avx2,avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,popcnt")]
+pub(super) fn split(numbers: &mut [u64], width: u32, bitmap: &mut [u8]) -> usize {
+    let width = _mm_cvtsi64_si128(i64::from(width));
+    let (mut at, mut count) = (0, 0);
+    for set in bitmap {
+        let group = load_some(numbers.get(at..).unwrap_or_default());
+        let high = _mm512_srl_epi64(group, width);
+        *set = _mm512_test_epi64_mask(high, high);
+        let places = numbers.get_mut(count..).unwrap_or_default();
+        store_some(places, _mm512_maskz_compress_epi64(*set, high));
+        at += 8;
+        count += set.count_ones() as usize;
     }
+    count
+}
+
+#[target_feature(enable = "avx2,avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx512vbmi,popcnt")]
+pub(super) fn lengths(numbers: &[u64]) -> [u16; 65] {
+    let mut all = [0; 65];
+    for numbers in numbers.chunks(LENGTHS) {
+        // The length of each as a byte, and which lengths there are at all. None is 255 bits long.
+        let (mut lengths, mut there) = ([[255; 64]; LENGTHS / 64], _mm512_setzero_si512());
+        let (one, full) = (_mm512_set1_epi64(1), _mm512_set1_epi64(64));
+        let (bytes, _) = lengths.as_flattened_mut().as_chunks_mut();
+        for (group, bytes) in numbers.chunks(8).zip(bytes) {
+            let lengths = _mm512_sub_epi64(full, _mm512_lzcnt_epi64(load_some(group)));
+            *bytes = _mm_cvtsi128_si64(_mm512_cvtepi64_epi8(lengths)).to_le_bytes();
+            there = _mm512_or_si512(there, _mm512_sllv_epi64(one, lengths));
+        }
+        // Those of 64 bits are the others: no lane has a bit for them. What is not there at the end
+        // was counted as zeros.
+        let missing = (numbers.len().next_multiple_of(8) - numbers.len()) as u16;
+        let mut others = numbers.len() as u16 + missing;
+        let mut there = _mm512_reduce_or_epi64(there) as u64;
+        while there != 0 {
+            let length = there.trailing_zeros();
+            there &= there - 1;
+            let wanted = _mm512_set1_epi8(length as i8);
+            let equal = |bytes| _mm512_cmpeq_epi8_mask(load_bytes(bytes), wanted).count_ones();
+            let count = lengths.iter().map(equal).sum::<u32>() as u16;
+            all[length as usize] += count;
+            others -= count;
+        }
+        all[64] += others;
+        all[0] -= missing;
+    }
+    all
 }
 
 /// Eight steps → what they lead to from 0 on.

@@ -3,8 +3,10 @@
 //! The portable code is the definition; every other level is tested to give the same. AVX2 is the
 //! same code compiled for it. AVX-512 (with VBMI, as from Ice Lake and Zen 4 on) has own loops of
 //! eight numbers at a time: a byte permutation puts the bytes of eight packed numbers into their
-//! lanes, an expansion puts exceptions to their places, a prefix sum takes three shifted additions
-//! and a carry. What is chosen does not show in any result.
+//! lanes, a compression takes exceptions out and an expansion puts them back, a prefix sum takes
+//! three shifted additions and a carry; masks leave out what is not there at the end, where copying
+//! it to where there is room took as long as all that came before. What is chosen does not show in
+//! any result.
 //!
 //! # Invariant
 //!
@@ -30,7 +32,7 @@ impl Level {
         #[cfg(target_arch = "x86_64")]
         if has_avx512() {
             return Self::Avx512;
-        } else if std::arch::is_x86_feature_detected!("avx2") {
+        } else if has_avx2() {
             return Self::Avx2;
         }
         Self::Portable
@@ -42,7 +44,7 @@ impl Level {
         let mut all = vec![Self::Portable];
         #[cfg(target_arch = "x86_64")]
         {
-            all.extend(std::arch::is_x86_feature_detected!("avx2").then_some(Self::Avx2));
+            all.extend(has_avx2().then_some(Self::Avx2));
             all.extend(has_avx512().then_some(Self::Avx512));
         }
         all
@@ -50,31 +52,44 @@ impl Level {
 }
 
 #[cfg(target_arch = "x86_64")]
+macro_rules! has {
+    ($first:tt $($feature:tt)*) => {
+        std::arch::is_x86_feature_detected!($first)
+            $(&& std::arch::is_x86_feature_detected!($feature))*
+    };
+}
+
+#[cfg(target_arch = "x86_64")]
+fn has_avx2() -> bool {
+    has!("avx2" "bmi1" "bmi2" "lzcnt" "popcnt" "fma")
+}
+
+#[cfg(target_arch = "x86_64")]
 fn has_avx512() -> bool {
-    std::arch::is_x86_feature_detected!("avx512f")
-        && std::arch::is_x86_feature_detected!("avx512bw")
-        && std::arch::is_x86_feature_detected!("avx512dq")
-        && std::arch::is_x86_feature_detected!("avx512vl")
-        && std::arch::is_x86_feature_detected!("avx512vbmi")
-        && std::arch::is_x86_feature_detected!("popcnt")
+    has_avx2() && has!("avx512f" "avx512bw" "avx512cd" "avx512dq" "avx512vl" "avx512vbmi")
 }
 
 /// `fn name(level, …)`: calls `portable::name` compiled for the level, or the level's own loop. Those
 /// before the `+` have their own for AVX-512.
 macro_rules! kernels {
     (
-        $($(#[$own_doc:meta])* $own:ident($($own_arg:ident: $own_type:ty),*);)*
+        $(
+            $(#[$own_doc:meta])*
+            $own:ident($($own_arg:ident: $own_type:ty),*) $(-> $own_result:ty)?;
+        )*
         +
         $($(#[$doc:meta])* $name:ident($($arg:ident: $type:ty),*) $(-> $result:ty)?;)*
     ) => {
-        $(kernels!(@ avx512, $(#[$own_doc])* $own($($own_arg: $own_type),*));)*
+        $(kernels!(
+            @ avx512, $(#[$own_doc])* $own($($own_arg: $own_type),*) $(-> $own_result)?
+        );)*
         $(kernels!(@ wide, $(#[$doc])* $name($($arg: $type),*) $(-> $result)?);)*
 
         #[cfg(target_arch = "x86_64")]
         mod avx2 {
             $(
                 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-                pub(super) fn $own($($own_arg: $own_type),*) {
+                pub(super) fn $own($($own_arg: $own_type),*) $(-> $own_result)? {
                     super::portable::$own($($own_arg),*)
                 }
             )*
@@ -119,9 +134,15 @@ macro_rules! kernels {
 kernels! {
     /// Unpacks `out.len()` numbers of `bits` bits and adds `base` to each.
     unpack(bytes: &[u8], bits: u32, base: u64, out: &mut [u64]);
-    /// Adds `highs`, shifted left by `shift`, to those numbers of `out` whose bit is set in
-    /// `bitmap`, in order. Stops where `highs` or `bitmap` ends.
-    merge(out: &mut [u64], bitmap: &[u8], highs: &[u64], shift: u32);
+    /// The same for numbers of which some have more bits: a bit of `bitmap` each. What those have above
+    /// `bits` bits (less than 64) stands in `out` from `highs` on, in order, up to its end. Each is
+    /// read before its place is written to, for there are never more of them left than numbers.
+    unpack_merged(bytes: &[u8], bits: u32, base: u64, bitmap: &[u8], highs: usize, out: &mut [u64]);
+    /// The reverse: sets a bit of `bitmap` for each number that has more than `width` bits, less than
+    /// 64, and puts what it has above them to the front of `numbers`, in order; how many those are.
+    split(numbers: &mut [u64], width: u32, bitmap: &mut [u8]) -> usize;
+    /// How many numbers have each bit length.
+    lengths(numbers: &[u64]) -> [u16; 65];
     /// Replaces steps by what they lead to, from `last` on; to each step `base` is added.
     prefix_sum(steps: &mut [u64], last: u64, base: u64);
     /// The same for steps in zigzag form.
@@ -130,18 +151,26 @@ kernels! {
     /// The smallest and the largest number after flipping the bits of `flip` (the sign bit, for
     /// the order of signed numbers), which are flipped back.
     min_max(numbers: &[u64], flip: u64) -> (u64, u64);
+    /// The smallest and the largest of bits of floats in IEEE total order, after shifting them left
+    /// by `up` (32 for those that are half as wide), which is undone.
+    min_max_floats(numbers: &[u64], up: u32) -> (u64, u64);
     /// Integers as the decimals they stand for: `integer / scale`, as bits of doubles.
     decimals(numbers: &mut [u64], scale: f64);
     /// The same, as bits of floats.
     decimals_f32(numbers: &mut [u64], scale: f64);
-    /// How many numbers have each bit length.
-    lengths(numbers: &[u64]) -> [u16; 65];
     /// The distances from `base`.
     distances(numbers: &[u64], base: u64, out: &mut [u64]);
-    /// The steps from one number to the next: one less than there are numbers.
-    steps(numbers: &[u64], out: &mut [u64]);
+    /// How far the steps from one number to the next are above `base`: one less than there are
+    /// numbers.
+    steps(numbers: &[u64], base: u64, out: &mut [u64]);
     /// The steps from one number to the next, in zigzag form: one less than there are numbers.
     zigzag_steps(numbers: &[u64], out: &mut [u64]);
+    /// The steps from step to step, in zigzag form: two less than there are numbers.
+    zigzag_second_steps(numbers: &[u64], out: &mut [u64]);
+    /// The cheapest of some pairs of layers, as `bytes << 8 | index`: the first one holds what `many`
+    /// numbers have from `first` bits on up to those of `widths`, of which none is `most`, and the
+    /// second what is above, up to `most` bits; so many as in `longer` have any. Without their heads.
+    cheapest(widths: &[u32], longer: &[u32], first: u32, many: u32, most: u32) -> u32;
     /// The least of the steps in signed order, and how far the greatest is above it.
     steps_range(numbers: &[u64]) -> (u64, u64);
 }
@@ -166,20 +195,51 @@ mod portable {
     }
 
     #[inline(always)]
-    pub(super) fn merge(out: &mut [u64], bitmap: &[u8], highs: &[u64], shift: u32) {
-        let mut highs = highs.iter();
-        for (word, group) in bitmap.chunks(8).zip(out.chunks_mut(64)) {
-            let mut bytes = [0; 8];
-            bytes[..word.len()].copy_from_slice(word);
-            let mut left = u64::from_le_bytes(bytes);
+    pub(super) fn unpack_merged(
+        bytes: &[u8],
+        bits: u32,
+        base: u64,
+        bitmap: &[u8],
+        highs: usize,
+        out: &mut [u64],
+    ) {
+        let (mut at, mut next) = (0, highs);
+        for (index, set) in bitmap.chunks(8).enumerate() {
+            let mut word = [0; 8];
+            word[..set.len()].copy_from_slice(set);
+            let mut left = u64::from_le_bytes(word);
+            let mut numbers = [0; 64];
+            let numbers = &mut numbers[..(out.len() - at).min(64)];
+            let bytes = bytes.get(8 * bits as usize * index..).unwrap_or_default();
+            bits::unpack(bytes, bits, base, numbers);
             while left != 0 {
-                let index = left.trailing_zeros() as usize;
+                let place = left.trailing_zeros() as usize;
                 left &= left - 1;
-                if let (Some(number), Some(high)) = (group.get_mut(index), highs.next()) {
-                    *number = number.wrapping_add(high << shift);
+                if let (Some(number), Some(high)) = (numbers.get_mut(place), out.get(next)) {
+                    *number = number.wrapping_add(high << bits);
                 }
+                next += 1;
+            }
+            out[at..][..numbers.len()].copy_from_slice(numbers);
+            at += numbers.len();
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn split(numbers: &mut [u64], width: u32, bitmap: &mut [u8]) -> usize {
+        let (mut at, mut count) = (0, 0);
+        for set in bitmap {
+            *set = 0;
+            for bit in 0..(numbers.len() - at).min(8) {
+                let high = numbers[at] >> width;
+                // Without branches: what has no more bits is overwritten by the next that has.
+                numbers[count] = high;
+                count += usize::from(high != 0);
+                *set |= u8::from(high != 0) << bit;
+                at += 1;
             }
         }
+        count
     }
 
     #[inline(always)]
@@ -206,6 +266,20 @@ mod portable {
             max = max.max(number ^ flip);
         }
         (min ^ flip, max ^ flip)
+    }
+
+    #[inline(always)]
+    pub(super) fn min_max_floats(numbers: &[u64], up: u32) -> (u64, u64) {
+        // Bits of negative floats grow away from zero: all but their sign are turned around. Doing
+        // it twice undoes it.
+        let turned = |bits: i64| bits ^ ((bits >> 63) as u64 >> 1) as i64;
+        let (mut min, mut max) = (i64::MAX, i64::MIN);
+        for number in numbers {
+            let key = turned((number << up) as i64);
+            min = min.min(key);
+            max = max.max(key);
+        }
+        (turned(min) as u64 >> up, turned(max) as u64 >> up)
     }
 
     #[inline(always)]
@@ -252,9 +326,9 @@ mod portable {
     }
 
     #[inline(always)]
-    pub(super) fn steps(numbers: &[u64], out: &mut [u64]) {
+    pub(super) fn steps(numbers: &[u64], base: u64, out: &mut [u64]) {
         for (out, pair) in out.iter_mut().zip(numbers.windows(2)) {
-            *out = pair[1].wrapping_sub(pair[0]);
+            *out = pair[1].wrapping_sub(pair[0]).wrapping_sub(base);
         }
     }
 
@@ -263,6 +337,31 @@ mod portable {
         for (out, pair) in out.iter_mut().zip(numbers.windows(2)) {
             *out = zigzag(pair[1].wrapping_sub(pair[0]));
         }
+    }
+
+    #[inline(always)]
+    pub(super) fn zigzag_second_steps(numbers: &[u64], out: &mut [u64]) {
+        for (out, three) in out.iter_mut().zip(numbers.windows(3)) {
+            let steps = [1, 2].map(|at| three[at].wrapping_sub(three[at - 1]));
+            *out = zigzag(steps[1].wrapping_sub(steps[0]));
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn cheapest(
+        widths: &[u32],
+        longer: &[u32],
+        first: u32,
+        many: u32,
+        most: u32,
+    ) -> u32 {
+        let mut cheapest = u32::MAX;
+        for (index, (width, few)) in (0..).zip(widths.iter().zip(longer)) {
+            let places = (2 * few).min(many.div_ceil(8));
+            let packed = (many * (width - first)).div_ceil(8) + (few * (most - width)).div_ceil(8);
+            cheapest = cheapest.min((packed + places) << 8 | index);
+        }
+        cheapest
     }
 
     #[inline(always)]

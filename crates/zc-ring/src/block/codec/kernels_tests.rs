@@ -34,24 +34,51 @@ fn unpacking_is_the_same_on_every_level() {
 }
 
 #[test]
-fn merging_is_the_same_on_every_level_also_where_highs_are_missing() {
-    for count in COUNTS {
-        for density in [1, 2, 9, 60] {
-            let bitmap: Vec<u8> = noise(count.div_ceil(8), density)
-                .iter()
-                .map(|n| if n % density == 0 { *n as u8 } else { 0 })
-                .collect();
-            let set: u32 = bitmap.iter().map(|byte| byte.count_ones()).sum();
-            for highs in [set as usize, set as usize / 2] {
-                let highs = noise(highs, 5);
-                let mut wanted = noise(count, 6);
-                portable::merge(&mut wanted, &bitmap, &highs, 13);
-                for level in Level::all() {
-                    let mut out = noise(count, 6);
-                    merge(level, &mut out, &bitmap, &highs, 13);
-                    assert_eq!(out, wanted, "{level:?}, {count} numbers");
-                }
+fn splitting_and_merging_are_the_same_on_every_level_and_undo_each_other() {
+    for bits in 0..64 {
+        for count in COUNTS {
+            let numbers = noise(count, 8);
+            let mut packed = Vec::new();
+            bits::pack(&numbers, bits, &mut packed);
+            for level in Level::all() {
+                let mut out = numbers.clone();
+                let mut bitmap = vec![9; count.div_ceil(8)];
+                let exceptions = split(level, &mut out, bits, &mut bitmap);
+                let is_set = |n: usize| bitmap[n / 8] >> (n % 8) & 1 == 1;
+                assert!((0..count).all(|n| is_set(n) == (numbers[n] >> bits != 0)));
+                let set: u32 = bitmap.iter().map(|byte| byte.count_ones()).sum();
+                assert_eq!(exceptions, set as usize);
+                let highs = numbers.iter().map(|n| n >> bits).filter(|high| *high != 0);
+                assert!(highs.eq(out[..exceptions].iter().copied()));
+                out.copy_within(..exceptions, count - exceptions);
+                unpack_merged(
+                    level,
+                    &packed,
+                    bits,
+                    9,
+                    &bitmap,
+                    count - exceptions,
+                    &mut out,
+                );
+                let same = out
+                    .iter()
+                    .zip(&numbers)
+                    .all(|(out, n)| *out == n.wrapping_add(9));
+                assert!(same, "{level:?}, {bits} bits, {count} numbers");
             }
+        }
+    }
+}
+
+#[test]
+fn the_cheapest_layers_are_the_same_on_every_level() {
+    let widths: Vec<u32> = (3..50).collect();
+    let longer: Vec<u32> = (0..47).map(|n| 900 / (n + 1)).collect();
+    for take in [0, 1, 15, 16, 17, 47] {
+        let (widths, longer) = (&widths[..take], &longer[..take]);
+        let wanted = portable::cheapest(widths, longer, 2, 950, 60);
+        for level in Level::all() {
+            assert_eq!(cheapest(level, widths, longer, 2, 950, 60), wanted);
         }
     }
 }
@@ -74,10 +101,18 @@ fn sums_and_statistics_are_the_same_on_every_level() {
             portable::decimals(&mut wanted, 1000.0);
             assert_eq!(out, wanted);
             assert_eq!(lengths(level, &numbers), portable::lengths(&numbers));
+            let same = vec![numbers.last().copied().unwrap_or(0); 3 * count];
+            assert_eq!(lengths(level, &same), portable::lengths(&same));
             assert_eq!(
                 min_max(level, &numbers, 1 << 63),
                 portable::min_max(&numbers, 1 << 63)
             );
+            for up in [0, 32] {
+                assert_eq!(
+                    min_max_floats(level, &numbers, up),
+                    portable::min_max_floats(&numbers, up)
+                );
+            }
             assert_eq!(
                 steps_range(level, &numbers),
                 portable::steps_range(&numbers)

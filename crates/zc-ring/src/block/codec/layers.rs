@@ -30,7 +30,7 @@ const BITMAP: u8 = 2;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Layers {
     /// How many bits below, with this layer, the numbers have: ascending.
-    upto: [u8; MAX_LAYERS],
+    upto: [u32; MAX_LAYERS],
     count: u8,
     pub(crate) len: usize,
 }
@@ -48,85 +48,84 @@ impl Layers {
             return None;
         }
         // The lengths that occur, and how many numbers are longer.
-        let (mut widths, mut kinds) = ([(0u8, 0usize); 66], 0);
-        let mut longer = count;
+        let (mut widths, mut longer, mut kinds) = ([0; 66], [0; 66], 0);
+        let mut left = count;
         for (width, n) in (0..).zip(lengths) {
-            longer -= usize::from(*n);
+            left -= usize::from(*n);
             if *n > 0 || width == 0 {
-                widths[kinds] = (width, longer);
+                (widths[kinds], longer[kinds]) = (width, left as u32);
                 kinds += 1;
             }
         }
-        let widths = &widths[..kinds];
-        let most = widths[kinds - 1].0;
+        let (last, level) = (kinds - 1, Level::detect());
+        let most = widths[last];
         // The last layer holds `count` numbers from `below` bits on.
-        let last = |count: usize, below: u8| HEAD + packed_len(count, (most - below).into());
-        let mut best = Self::new([most, 0, 0], 1, last(count, 0));
-        for (index, &(first, many)) in widths.iter().enumerate() {
-            let one = HEAD + packed_len(count, first.into()) + places_len(count, many);
-            if many == 0 || one >= best.len {
+        let rest = |count: u32, below: u32| HEAD + packed_len(count as usize, most - below);
+        let mut best = Self::new([most, 0, 0], 1, rest(count as u32, 0));
+        // Bits that all numbers have above the width.
+        let mut above = bits;
+        let (mut width, mut many) = (0, count);
+        for index in 0..last {
+            above -= (widths[index] - width) as usize * many;
+            (width, many) = (widths[index], longer[index] as usize);
+            let one = HEAD + packed_len(count, width) + places_len(count, many);
+            // However they are spread over further layers, they are there.
+            if one + HEAD + above / 8 >= best.len {
                 continue;
             }
-            let two = one + last(many, first);
+            let two = one + rest(many as u32, width);
             if two < best.len {
-                best = Self::new([first, most, 0], 2, two);
+                best = Self::new([width, most, 0], 2, two);
             }
-            for &(second, few) in &widths[index + 1..] {
-                let low = HEAD + packed_len(many, (second - first).into());
-                let three = one + low + places_len(many, few) + last(few, second);
-                if few > 0 && three < best.len {
-                    best = Self::new([first, second, most], 3, three);
-                }
+            let (seconds, few) = (&widths[index + 1..last], &longer[index + 1..last]);
+            let cheapest = kernels::cheapest(level, seconds, few, width, many as u32, most);
+            let three = one + 2 * HEAD + (cheapest >> 8) as usize;
+            if !seconds.is_empty() && three < best.len {
+                let second = seconds[cheapest as usize & 0xff];
+                best = Self::new([width, second, most], 3, three);
             }
         }
         (best.len < limit).then_some(best)
     }
 
-    fn new(upto: [u8; MAX_LAYERS], count: u8, len: usize) -> Self {
+    fn new(upto: [u32; MAX_LAYERS], count: u8, len: usize) -> Self {
         Self { upto, count, len }
     }
 
-    /// Appends `numbers`, whose histogram these layers were made from.
-    pub(crate) fn encode(&self, numbers: &[u64], out: &mut Vec<u8>) {
+    /// Appends `numbers`, whose histogram these layers were made from. Nothing of use is left in them.
+    pub(crate) fn encode(&self, numbers: &mut [u64], out: &mut Vec<u8>) {
         let start = out.len();
-        // One more than there are rows, for what comes after the last exception.
-        let mut highs = [0; MAX_ROWS + 1];
-        let mut numbers = std::borrow::Cow::Borrowed(numbers);
-        let mut below = 0;
-        for &upto in &self.upto[..self.count.into()] {
-            let width = upto - below;
-            let (mut bitmap, mut exceptions) = ([0u8; MAX_ROWS / 8], 0);
-            // Without branches: what is no exception is overwritten by the next that is.
-            for (set, group) in bitmap.iter_mut().zip(numbers.chunks(8)) {
-                for (bit, number) in group.iter().enumerate() {
-                    let high = number.checked_shr(width.into()).unwrap_or(0);
-                    highs[exceptions] = high;
-                    exceptions += usize::from(high != 0);
-                    *set |= u8::from(high != 0) << bit;
-                }
-            }
-            let bitmap = &bitmap[..numbers.len().div_ceil(8)];
-            let kind = match exceptions {
-                0 => NONE,
-                few if 2 * few < bitmap.len() => LIST,
-                _ => BITMAP,
-            };
-            out.extend_from_slice(&[width, kind]);
-            out.extend_from_slice(&(exceptions as u16).to_le_bytes());
-            pack(&numbers, width.into(), out);
-            match kind {
-                LIST => (0u16..)
-                    .zip(numbers.iter())
-                    .filter(|(_, number)| *number >> width != 0)
-                    .for_each(|(place, _)| out.extend_from_slice(&place.to_le_bytes())),
-                BITMAP => out.extend_from_slice(bitmap),
-                _ => {}
-            }
-            numbers = highs[..exceptions].to_vec().into();
-            below = upto;
-        }
+        encode_layer(numbers, 0, &self.upto[..self.count.into()], out);
         debug_assert_eq!(out.len() - start, self.len);
     }
+}
+
+/// Appends `numbers`, which begin with bit `below`, in layers up to those of `upto`.
+fn encode_layer(numbers: &mut [u64], below: u32, upto: &[u32], out: &mut Vec<u8>) {
+    let &[upto, ref next @ ..] = upto else {
+        return;
+    };
+    let (width, head) = (upto - below, out.len());
+    out.extend_from_slice(&[width as u8, NONE, 0, 0]);
+    pack(numbers, width, out);
+    if next.is_empty() {
+        return;
+    }
+    let mut bitmap = [0; MAX_ROWS / 8];
+    let bitmap = &mut bitmap[..numbers.len().div_ceil(8)];
+    let exceptions = kernels::split(Level::detect(), numbers, width, bitmap);
+    out[head + 2..head + HEAD].copy_from_slice(&(exceptions as u16).to_le_bytes());
+    if 2 * exceptions < bitmap.len() {
+        out[head + 1] = LIST;
+        for (index, set) in (0..).zip(bitmap) {
+            let bits = (0..8).filter(|bit| *set >> bit & 1 == 1);
+            bits.for_each(|bit| out.extend_from_slice(&(8 * index + bit as u16).to_le_bytes()));
+        }
+    } else {
+        out[head + 1] = BITMAP;
+        out.extend_from_slice(bitmap);
+    }
+    encode_layer(&mut numbers[..exceptions], upto, next, out);
 }
 
 /// Bytes of the places of `exceptions` among `count` numbers.
@@ -227,26 +226,46 @@ fn decode_layer(
     depth: usize,
 ) -> Option<()> {
     let layer = Layer::read(payload, out.len())?;
-    kernels::unpack(level, layer.packed, layer.width, base, out);
+    let (packed, width) = (layer.packed, layer.width);
     if layer.kind == NONE {
+        kernels::unpack(level, packed, width, base, out);
         return Some(());
     }
     let depth = depth.checked_sub(1)?;
-    if layer.width > 63 {
+    if width > 63 {
         return None;
     }
-    let mut highs = [0; MAX_ROWS];
-    let highs = highs.get_mut(..layer.exceptions)?;
-    decode_layer(level, layer.rest, 0, highs, depth)?;
     if layer.kind == BITMAP {
-        kernels::merge(level, out, layer.places, highs, layer.width);
+        let highs = out.len().checked_sub(layer.exceptions)?;
+        decode_layer(level, layer.rest, 0, &mut out[highs..], depth)?;
+        kernels::unpack_merged(level, packed, width, base, layer.places, highs, out);
         return Some(());
     }
-    for (place, high) in layer.list().zip(highs) {
-        let number = out.get_mut(place)?;
-        *number = number.wrapping_add(*high << layer.width);
+    kernels::unpack(level, packed, width, base, out);
+    // Clearing room takes time: a list is short, but for what others may have written.
+    match layer.exceptions {
+        0..=64 => layer.add_listed::<64>(level, out, depth),
+        _ => layer.add_listed::<MAX_ROWS>(level, out, depth),
     }
-    Some(())
+}
+
+impl Layer<'_> {
+    /// Decodes the layers above, which have at most `ROOM` numbers, and adds them where the list says.
+    fn add_listed<const ROOM: usize>(
+        &self,
+        level: Level,
+        out: &mut [u64],
+        depth: usize,
+    ) -> Option<()> {
+        let mut highs = [0; ROOM];
+        let highs = highs.get_mut(..self.exceptions)?;
+        decode_layer(level, self.rest, 0, highs, depth)?;
+        for (place, high) in self.list().zip(highs) {
+            let number = out.get_mut(place)?;
+            *number = number.wrapping_add(*high << self.width);
+        }
+        Some(())
+    }
 }
 
 #[cfg(test)]
@@ -257,7 +276,7 @@ mod tests {
         let lengths = kernels::lengths(Level::Portable, numbers);
         let layers = Layers::best(&lengths, numbers.len(), usize::MAX).unwrap();
         let mut bytes = Vec::new();
-        layers.encode(numbers, &mut bytes);
+        layers.encode(&mut numbers.to_vec(), &mut bytes);
         assert_eq!(bytes.len(), layers.len);
         assert!(check(&bytes, numbers.len()));
         for level in Level::all() {
@@ -309,7 +328,7 @@ mod tests {
         let lengths = kernels::lengths(Level::Portable, &numbers);
         let layers = Layers::best(&lengths, 256, usize::MAX).unwrap();
         let mut bytes = Vec::new();
-        layers.encode(&numbers, &mut bytes);
+        layers.encode(&mut numbers, &mut bytes);
         for len in 0..bytes.len() {
             assert!(!check(&bytes[..len], 256));
         }

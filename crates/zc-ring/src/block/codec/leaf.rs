@@ -31,8 +31,8 @@ impl Leaf {
     pub(crate) fn best(numbers: &[u64], base: u64, width: usize, has_steps: bool) -> Self {
         let level = Level::detect();
         let count = numbers.len();
-        let (mut steps, mut second) = ([0; MAX_ROWS], [0; MAX_ROWS]);
-        let work = &mut second[..count];
+        let mut work = [0; MAX_ROWS];
+        let work = &mut work[..count];
         kernels::distances(level, numbers, base, work);
         let spread = work.iter().fold(0, |all, distance| all | distance);
         if spread == 0 {
@@ -59,16 +59,15 @@ impl Leaf {
         if delta.is_plain(width) {
             best.improve(Self::plain(delta, count, width));
         }
-        let steps = &mut steps[..count - 1];
+        let steps = &mut work[..count - 1];
         kernels::zigzag_steps(level, numbers, steps);
         let patched = Coding::new(PATCHED_DELTA, 0, 0).starting(first);
         best.improve_patched(patched, &kernels::lengths(level, steps), count - 1);
         // Steps of steps are noisier than steps: no use where those are small already.
         if count > 2 && 8 * best.len > STEPS_OF_STEPS * count {
-            kernels::steps(level, numbers, steps);
-            let base = steps[0];
-            let second = &mut second[..count - 2];
-            kernels::zigzag_steps(level, steps, second);
+            let base = numbers[1].wrapping_sub(first);
+            let second = &mut work[..count - 2];
+            kernels::zigzag_second_steps(level, numbers, second);
             let patched = Coding::new(DELTA2, 0, base).starting(first);
             best.improve_patched(patched, &kernels::lengths(level, second), count - 2);
         }
@@ -103,9 +102,9 @@ impl Leaf {
     pub(crate) fn encode(&self, numbers: &[u64], width: usize, out: &mut Vec<u8>) {
         let level = Level::detect();
         let (bits, base) = (u32::from(self.coding.bits), self.coding.base);
-        let (mut work, mut steps) = ([0; MAX_ROWS], [0; MAX_ROWS]);
+        let mut work = [0; MAX_ROWS];
         let count = numbers.len();
-        let layered = |numbers: &[u64], out: &mut Vec<u8>| {
+        let layered = |numbers: &mut [u64], out: &mut Vec<u8>| {
             if let Some(layers) = &self.layers {
                 layers.encode(numbers, out);
             }
@@ -121,19 +120,17 @@ impl Leaf {
                 }
             }
             DELTA => {
-                let (work, steps) = (&mut work[..count - 1], &mut steps[..count - 1]);
-                kernels::steps(level, numbers, steps);
-                kernels::distances(level, steps, base, work);
+                let work = &mut work[..count - 1];
+                kernels::steps(level, numbers, base, work);
                 pack(work, bits, out);
             }
             PATCHED_DELTA => {
                 kernels::zigzag_steps(level, numbers, &mut work[..count - 1]);
-                layered(&work[..count - 1], out);
+                layered(&mut work[..count - 1], out);
             }
             DELTA2 => {
-                kernels::steps(level, numbers, &mut steps[..count - 1]);
-                kernels::zigzag_steps(level, &steps[..count - 1], &mut work[..count - 2]);
-                layered(&work[..count - 2], out);
+                kernels::zigzag_second_steps(level, numbers, &mut work[..count - 2]);
+                layered(&mut work[..count - 2], out);
             }
             _ => pack(numbers, 8 * width as u32, out),
         }

@@ -15,6 +15,8 @@
 //! | runs | 8 | numbers | [`nested`]: where runs begin, and their values |
 //! | dictionary | 9 | all | [`nested`]: the values there are, and which each row has |
 //! | decimals | 10 | floats | [`nested`]: integers over a power of ten |
+//! | lengths | 11 | texts | [`nested`]: the length of each, and the texts |
+//! | symbols | 12 | texts | [`symbols`]: codes of what they have in common |
 //!
 //! # Choice and cost
 //!
@@ -31,6 +33,8 @@ pub(crate) mod kernels;
 mod layers;
 mod leaf;
 mod nested;
+mod symbols;
+pub(crate) mod texts;
 
 use super::stats::Stats;
 use crate::rows::ColumnType;
@@ -48,6 +52,8 @@ pub(crate) const DELTA2: u8 = 7;
 pub(crate) const RUNS: u8 = 8;
 pub(crate) const DICTIONARY: u8 = 9;
 pub(crate) const DECIMALS: u8 = 10;
+pub(crate) const LENGTHS: u8 = 11;
+pub(crate) const SYMBOLS: u8 = 12;
 
 /// Bits a value from which on a dictionary is looked for.
 const DICTIONARY_BITS: usize = 12;
@@ -83,9 +89,10 @@ impl Choice {
     pub(crate) fn smallest(numbers: &[u64], stats: &Stats, column_type: ColumnType) -> Self {
         let width = column_type.bytes();
         let is_integer = column_type.is_integer();
-        let mut best = Self::leaf(Leaf::best(numbers, stats.base, width, is_integer));
+        let base = stats.base(numbers, column_type);
+        let mut best = Self::leaf(Leaf::best(numbers, base, width, is_integer));
         // Runs of integers are steps of 0 with patches already.
-        if !is_integer && let Some(runs) = Runs::best(numbers, stats.base, limit(best.len)) {
+        if !is_integer && let Some(runs) = Runs::best(numbers, base, limit(best.len)) {
             best = Self::nested(RUNS, runs.len(), Plan::Runs(runs));
         }
         // What takes few bits a value is decoded faster than looked up.

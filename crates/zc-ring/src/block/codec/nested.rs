@@ -33,22 +33,23 @@ const MAX_EXACT: f64 = (1u64 << 53) as f64;
 
 /// Some numbers and their coding.
 #[derive(Debug)]
-struct Numbers {
+pub(super) struct Numbers {
     numbers: Vec<u64>,
     leaf: Leaf,
 }
 
 impl Numbers {
-    fn new(numbers: Vec<u64>, base: u64, has_steps: bool) -> Self {
+    /// At least one. `base` is the smallest, or from where else the distances are shortest.
+    pub(super) fn new(numbers: Vec<u64>, base: u64, has_steps: bool) -> Self {
         let leaf = Leaf::best(&numbers, base, WIDTH, has_steps);
         Self { numbers, leaf }
     }
 
-    fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         NUMBERS_HEAD + self.leaf.len
     }
 
-    fn encode(&self, out: &mut Vec<u8>) {
+    pub(super) fn encode(&self, out: &mut Vec<u8>) {
         let coding = &self.leaf.coding;
         out.extend_from_slice(&[coding.codec, coding.bits, 0, 0]);
         out.extend_from_slice(&(self.leaf.len as u32).to_le_bytes());
@@ -95,6 +96,12 @@ impl<'a> Nested<'a> {
         leaf::decode(&nested.coding, nested.payload, WIDTH, false, out)?;
         Some(nested.rest)
     }
+}
+
+/// Decodes exactly `out.len()` numbers, at least one, after checking that they are; what follows them.
+pub(super) fn numbers<'a>(bytes: &'a [u8], out: &mut [u64]) -> Option<&'a [u8]> {
+    Nested::check(bytes, out.len())?;
+    Nested::decode(bytes, out)
 }
 
 /// Equal neighbours as one.

@@ -12,6 +12,9 @@
 //! and one that is alone pays two locked instructions a call: the claim and the head. A producer
 //! that is suspended in its closure holds back the rows behind its own, not the producers.
 //!
+//! One that has been alone for long enough pays neither: it claims in blocks and moves the head by plain
+//! stores, until another one comes ([`sole`]).
+//!
 //! # Invariants
 //!
 //! * **M1** The licence never goes back, and `claim` never passes it.
@@ -25,19 +28,23 @@
 //! * **M5** The head moves over a range without a stamp only by the hand of the range's producer, and
 //!   over one with a stamp by compare-and-swap, so exactly once.
 
+mod sole;
+
 use std::future::poll_fn;
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use crossbeam_utils::CachePadded;
 use zc_core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use zc_core::sync::{Arc, edge, seeded, store_load_barrier};
+use zc_core::sync::{Arc, asymmetric, edge, seeded, store_load_barrier};
 
 use super::gate::Licence;
+use super::pace::Pace;
 use super::place::bump;
 use super::{Sequencer, Source};
 use crate::error::ProducerError;
 use crate::metrics::ProducerStats;
+use sole::{Block, Rest, Seat, Sole, Taken};
 
 /// What all producers of a ring share.
 #[derive(Debug)]
@@ -48,6 +55,7 @@ pub(crate) struct Multi {
     shared: AtomicBool,
     /// See M3.
     stamps: Box<[AtomicU64]>,
+    sole: Sole,
 }
 
 /// One of several producing handles of a ring, without its rows.
@@ -61,6 +69,13 @@ pub(crate) struct MultiWriter {
     blocked_since: Option<Instant>,
     /// When one of those in the way is due for eviction.
     evict_at: Option<Instant>,
+    pace: Pace,
+    seat: Arc<CachePadded<Seat>>,
+    /// Empty unless this is the sole producer.
+    block: Block,
+    /// Claims in a row with none of another's in between, and the end of the last.
+    streak: u32,
+    last_end: u64,
 }
 
 /// Rows that one producer has claimed and must fill. Dropping it before it is
@@ -80,6 +95,7 @@ impl Multi {
             licence: CachePadded::new(AtomicU64::new(next)),
             shared: AtomicBool::new(false),
             stamps: (0..capacity).map(|_| AtomicU64::new(next)).collect(),
+            sole: Sole::new(capacity),
         }
     }
 
@@ -98,26 +114,28 @@ impl Multi {
 impl MultiWriter {
     pub(crate) fn new(sequencer: &Arc<Sequencer>) -> Result<Self, ProducerError> {
         let multi = sequencer.gate.take_multi(sequencer)?;
-        Ok(Self {
-            sequencer: Arc::clone(sequencer),
-            _source: Source::new(sequencer),
-            multi,
-            stats: sequencer.add_stats(),
-            blocked_since: None,
-            evict_at: None,
-        })
+        Ok(Self::over(sequencer, multi))
     }
 
     /// Another handle of the same kind.
     pub(crate) fn another(&self) -> Self {
         self.sequencer.gate.add_multi();
+        Self::over(&self.sequencer, Arc::clone(&self.multi))
+    }
+
+    fn over(sequencer: &Arc<Sequencer>, multi: Arc<Multi>) -> Self {
         Self {
-            sequencer: Arc::clone(&self.sequencer),
-            _source: Source::new(&self.sequencer),
-            multi: Arc::clone(&self.multi),
-            stats: self.sequencer.add_stats(),
+            sequencer: Arc::clone(sequencer),
+            _source: Source::new(sequencer),
+            stats: sequencer.add_stats(),
             blocked_since: None,
             evict_at: None,
+            pace: Pace::default(),
+            seat: multi.sole.seat(),
+            block: Block::default(),
+            streak: 0,
+            last_end: 0,
+            multi,
         }
     }
 
@@ -173,33 +191,91 @@ impl MultiWriter {
     /// The first row claimed, and whether it must be written atomically.
     #[inline]
     fn claim_now(&mut self, n: u64) -> Option<(u64, bool)> {
-        let claim = &self.sequencer.claim;
-        let mut next = claim.load(Ordering::Relaxed);
+        let Block { next, end, shared } = self.block;
+        if end.wrapping_sub(next) >= n {
+            match self.multi.sole.take(&self.seat, next, n) {
+                Taken::AndHeld => {
+                    self.block.next = next.wrapping_add(n);
+                    return Some((next, shared));
+                }
+                Taken::AndLost => {
+                    self.block = Block::default();
+                    return Some((next, shared));
+                }
+                Taken::No => self.block = Block::default(),
+            }
+        }
+        self.claim_by_swap(n)
+    }
+
+    #[inline(never)]
+    fn claim_by_swap(&mut self, n: u64) -> Option<(u64, bool)> {
+        if self.streak >= self.multi.sole.patience {
+            self.streak = 0;
+            // Here, where it has claimed nothing that is yet to be published (O4).
+            self.multi.sole.sit(&self.seat);
+        }
         loop {
+            let next = self.sequencer.claim.load(Ordering::Relaxed);
+            let is_sole = self.multi.sole.is_held_by(&self.seat);
+            if is_sole && self.block.end != self.block.next {
+                // Too few for these: not to be in the way of itself.
+                self.void(self.multi.sole.give_back(&self.sequencer, &self.seat));
+                self.block = Block::default();
+                continue;
+            }
+            if self.multi.sole.is_held_by_another(&self.seat) {
+                self.void(self.multi.sole.unseat(&self.sequencer));
+                continue;
+            }
             let licence = self
                 .multi
                 .licence
                 .load(edge("ring.licence", Ordering::Acquire));
             // Signed: this may be an older licence than `next` was claimed under.
             if (licence.wrapping_sub(next) as i64) < n as i64 {
-                if !self.renew(n) {
+                let block = if is_sole { self.multi.sole.block } else { n };
+                if !(block > n && self.renew(block) || self.renew(n)) {
                     return None;
                 }
-                next = self.sequencer.claim.load(Ordering::Relaxed);
+                continue;
+            }
+            let shared = || self.multi.shared.load(Ordering::Relaxed);
+            if is_sole {
+                let sole = &self.multi.sole;
+                if let Some((first, end)) = sole.next_block(&self.sequencer, &self.seat, licence, n)
+                {
+                    let (next, shared) = (first.wrapping_add(n), shared());
+                    self.block = Block { next, end, shared };
+                    return Some((first, shared));
+                }
                 continue;
             }
             let end = next.wrapping_add(n);
-            // Relaxed: the licence carries what the claimer must have seen, and the stores of the
-            // words carry the claim to those who copy.
-            match self.sequencer.claim.compare_exchange_weak(
-                next,
-                end,
-                Ordering::Relaxed,
-                Ordering::Relaxed,
-            ) {
-                Ok(_) => return Some((next, self.multi.shared.load(Ordering::Relaxed))),
-                Err(now) => next = now,
+            if self.sequencer.try_claim(next, end).is_ok() {
+                let shared = shared();
+                self.count(next, end);
+                return Some((next, shared));
             }
+        }
+    }
+
+    /// Counts how long nobody else has claimed.
+    fn count(&mut self, first: u64, end: u64) {
+        let goes_on = first == self.last_end;
+        self.streak = if goes_on {
+            self.streak.saturating_add(1)
+        } else {
+            0
+        };
+        self.last_end = end;
+    }
+
+    /// Publishes what is left of a block as rows that nobody reads.
+    fn void(&self, rest: Rest) {
+        if let Some((first, rows)) = rest {
+            self.sequencer.voids.record(first, rows);
+            self.finish(first, rows);
         }
     }
 
@@ -231,6 +307,7 @@ impl MultiWriter {
         let sequencer = Arc::clone(&self.sequencer);
         bump(&self.stats.full_stalls, 1);
         let started = Instant::now();
+        let mut pace = self.pace;
         let claim = loop {
             let until = [deadline, self.evict_at].into_iter().flatten().min();
             let ready = || {
@@ -241,14 +318,13 @@ impl MultiWriter {
                 let is_sooner = |at| until.is_none_or(|until| at < until);
                 self.evict_at.is_some_and(is_sooner).then_some(None)
             };
-            let found = sequencer
-                .space
-                .block_until(sequencer.strategy, until, ready);
+            let found = pace.wait(&sequencer.space, sequencer.strategy, until, ready);
             let claim = found.flatten();
             if claim.is_some() || deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 break claim;
             }
         };
+        self.pace = pace;
         let blocked = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
         bump(&self.stats.blocked_nanos, blocked);
         claim
@@ -260,15 +336,34 @@ impl MultiWriter {
         let end = first.wrapping_add(rows);
         let sequencer = &*self.sequencer;
         sequencer.stamps.publish(end, rows);
+        let sole = &self.multi.sole;
         if sequencer.head() == first {
             // Nobody else can move the head from here: this range has no stamp.
-            sequencer.swap_head(end);
+            if sole.is_held_by(&self.seat) {
+                sequencer.set_head(end);
+                if !seeded("ring.sole_head_barrier") {
+                    asymmetric::light();
+                }
+                if sole.is_held_by(&self.seat) {
+                    sequencer.head_moved();
+                    sequencer.space.notify_all();
+                    return;
+                }
+                // Whoever has the seat now may have left a stamp behind.
+                store_load_barrier();
+            } else {
+                sequencer.swap_head(end);
+            }
         } else {
             self.multi
                 .stamp(first)
                 .store(end, edge("ring.stamp", Ordering::Release));
             if !seeded("ring.stamp_barrier") {
                 store_load_barrier();
+            }
+            if sole.is_held_by_another(&self.seat) {
+                // It does not look for stamps (O3).
+                self.void(sole.unseat(sequencer));
             }
             if sequencer.move_head(first, end).is_err() {
                 // Whoever publishes the range before this one finds the stamp (M4), or has.
@@ -309,6 +404,7 @@ fn barrier_after_rmw() {
 
 impl Drop for MultiWriter {
     fn drop(&mut self) {
+        self.void(self.multi.sole.stand_up(&self.sequencer, &self.seat));
         // First: while this handle counts, there is no single producer to count as well.
         self.sequencer.retire_stats(&self.stats);
         self.sequencer.gate.release_multi(&self.sequencer);
