@@ -5,36 +5,20 @@ use std::time::Duration;
 
 use zc_benches::broadcast::{Check, pin, row};
 use zc_benches::threads::{Task, together};
-use zc_ring::{
-    ColumnHandle, ConsumerOptions, Poll, RowError, RowMut, RowRing, Schema, SchemaError,
-};
+use zc_ring::{ConsumerOptions, Poll, Record, RowRing, Schema};
 
 use super::CAPACITY;
 use super::processes::{Consumer, now, ready};
 
-type Columns = [ColumnHandle<u64>; 4];
+type Columns = Record<(u64, u64, u64, u64)>;
 
-fn schema() -> Result<Schema, SchemaError> {
-    Schema::builder()
-        .u64("a")
-        .u64("b")
-        .u64("c")
-        .u64("d")
-        .build()
+fn schema() -> Result<Schema, String> {
+    let schema = Schema::builder().u64("a").u64("b").u64("c").u64("d");
+    schema.build().map_err(text)
 }
 
 fn columns(schema: &Schema) -> Result<Columns, String> {
-    let column = |name| schema.column(name).map_err(text);
-    Ok([column("a")?, column("b")?, column("c")?, column("d")?])
-}
-
-#[inline]
-fn set(to: &mut RowMut<'_>, columns: Columns, number: u64) -> Result<(), RowError> {
-    let values = row(number);
-    to.set(columns[0], values[0])?;
-    to.set(columns[1], values[1])?;
-    to.set(columns[2], values[2])?;
-    to.set(columns[3], values[3])
+    schema.record(["a", "b", "c", "d"]).map_err(text)
 }
 
 /// Both kinds of producers have the same calls.
@@ -44,9 +28,10 @@ macro_rules! push_all {
         while number < $rows {
             let left = $batch.min($rows - number);
             let pushed = match left {
-                1 => $producer.push(|to| set(to, $columns, number)),
-                _ => $producer
-                    .push_batch(left as usize, |n, to| set(to, $columns, number + n as u64)),
+                1 => $producer.push(|to| to.set_record(&$columns, row(number).into())),
+                _ => $producer.push_batch(left as usize, |n, to| {
+                    to.set_record(&$columns, row(number + n as u64).into())
+                }),
             };
             pushed.map_err(text)?;
             number += left;
@@ -60,9 +45,8 @@ macro_rules! read_all {
         while $seen.rows < $rows {
             match $consumer.recv_blocking() {
                 Poll::Rows(batch) => {
-                    let [a, b, c, d] = $columns.map(|column| batch.column(column));
-                    let rows = a.iter().zip(b.iter()).zip(c.iter()).zip(d.iter());
-                    rows.for_each(|(((a, b), c), d)| $seen.row(&[a, b, c, d]));
+                    let rows = batch.records(&$columns);
+                    rows.for_each(|row| $seen.row(&row.into()));
                 }
                 other => return Err(format!("a consumer found {other:?}")),
             }
@@ -73,7 +57,7 @@ macro_rules! read_all {
 /// A ring in memory that another process maps as well.
 pub(crate) fn two_processes(batch: u64, rows: u64) -> Result<Duration, String> {
     let path = Path::new("/dev/shm").join(format!("zc-bench-{}", std::process::id()));
-    let ring = RowRing::create_shared(&path, schema().map_err(text)?, CAPACITY).map_err(text)?;
+    let ring = RowRing::create_shared(&path, schema()?, CAPACITY).map_err(text)?;
     let _removed = Removed(&path);
     let mut producer = ring.producer().map_err(text)?;
     let columns = columns(ring.schema())?;
@@ -106,7 +90,7 @@ pub(crate) fn consume(path: &str, rows: u64, seen: &mut Check) -> Result<(), Str
 
 /// The same between two threads.
 pub(crate) fn one_process(batch: u64, rows: u64) -> Result<Duration, String> {
-    let ring = RowRing::builder(schema().map_err(text)?, CAPACITY).build();
+    let ring = RowRing::builder(schema()?, CAPACITY).build();
     let ring = ring.map_err(text)?;
     let columns = columns(&ring.schema())?;
     let mut consumer = ring.consumer(ConsumerOptions::default()).map_err(text)?;

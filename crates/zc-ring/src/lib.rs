@@ -184,8 +184,8 @@ pub use producer::{MultiProducer, Producer, SlotsMut};
 pub use ring::{AnyRing, Ring, RingBuilder};
 pub use rows::{
     ChangeError, Column, ColumnDef, ColumnHandle, ColumnType, DeltaWidth, FixedBytes, PushError,
-    RowBatch, RowConsumer, RowError, RowIter, RowMultiProducer, RowMut, RowProducer, RowRef,
-    RowRing, Schema, SchemaBuilder, SchemaError, Strings,
+    Record, RecordData, Records, RowBatch, RowConsumer, RowError, RowIter, RowMultiProducer,
+    RowMut, RowProducer, RowRef, RowRing, Schema, SchemaBuilder, SchemaError, Strings,
 };
 #[cfg(target_os = "linux")]
 pub use shared::{

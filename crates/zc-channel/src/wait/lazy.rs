@@ -10,6 +10,11 @@ use zc_core::wait::{WaitList, Waiter};
 
 use super::{Experience, Place};
 
+/// The largest queue at which a future spins. In a larger one a task that waits lets the other side
+/// fill it, or empty it, in one turn, and two that take turns so on one worker keep the items in its
+/// cache; spinning keeps both sides at work on the same lines.
+const SPINS_UP_TO: usize = 8;
+
 pin_project! {
     /// A waiter for a future that mostly does not have to wait: until it has to, it costs four words.
     ///
@@ -31,11 +36,15 @@ impl<'a> LazyWaiter<'a> {
         }
     }
 
-    /// One that spins for a moment before it waits, if that has been of use.
+    /// One that spins for a moment before it waits, if the queue is small and that has been of use.
     pub(crate) const fn spinning(place: Place<'a>) -> Self {
         Self {
             list: place.list,
-            spins: Some([place.experience, place.other]),
+            spins: if place.capacity <= SPINS_UP_TO {
+                Some([place.experience, place.other])
+            } else {
+                None
+            },
             waiter: None,
         }
     }

@@ -47,6 +47,6 @@ impl<T: ColumnData + ?Sized> ColumnRef<T> for ColumnHandle<T> {
 
 impl<T: ColumnData + ?Sized> ColumnRef<T> for &str {
     fn index(self, schema: &Schema) -> Result<usize, BlockError> {
-        Ok(schema.column::<T>(self)?.index)
+        Ok(schema.column::<T>(self)?.place.index.into())
     }
 }

@@ -96,10 +96,8 @@ impl Reader {
         } = self;
         state.tenant = lease::tenant();
         // Those who do not hold the producer back, or whose policy limits it, need no lease.
-        if !state.place.copies() {
-            if !lease::take(sequencer, &state.place) {
-                state.revoke();
-            }
+        if !state.place.copies() && !lease::take(sequencer, &state.place) {
+            state.revoke();
         }
     }
 

@@ -160,7 +160,7 @@ impl<T> Producer<T> {
         let begun = self.writer.begin_one();
         // SAFETY: this is the writer, and the row is reserved; the licence is not shared.
         fill(unsafe { self.slots.write_one(sequence) });
-        begun.is_whole();
+        begun.complete();
         self.slots.mirror(sequence, 1);
         self.writer.publish(1);
         sequence

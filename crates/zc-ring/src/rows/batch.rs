@@ -12,6 +12,8 @@ use std::fmt;
 use super::column::Column;
 use super::copies::RowCopies;
 use super::error::RowError;
+use super::record::{Record, RecordData};
+use super::records::Records;
 use super::row_ref::{RowIter, RowRef};
 use super::schema::{ColumnHandle, Field, Schema};
 use super::store::{RowStore, Run};
@@ -97,6 +99,31 @@ impl<'a> RowBatch<'a> {
         let store = self.rows.store;
         let found = self.rows.column(column);
         found.ok_or_else(|| store.foreign(column))
+    }
+
+    /// The columns of a record, row by row.
+    ///
+    /// # Panics
+    /// If the record was made from a schema that is not the ring's;
+    /// [`try_records`](Self::try_records) does not.
+    #[inline]
+    pub fn records<'b, T: RecordData>(&'b self, record: &'b Record<T>) -> Records<'b, T> {
+        match self.try_records(record) {
+            Ok(records) => records,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// The columns of a record, row by row.
+    ///
+    /// # Errors
+    /// [`RowError::ForeignHandle`]; [`RowError::StaleSchema`] for a record of an earlier schema.
+    #[inline]
+    pub fn try_records<'b, T: RecordData>(
+        &'b self,
+        record: &'b Record<T>,
+    ) -> Result<Records<'b, T>, RowError> {
+        Records::new(self.rows, record)
     }
 
     /// The rows, one after the other.

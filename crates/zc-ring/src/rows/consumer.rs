@@ -42,6 +42,7 @@ impl RowConsumer {
     /// Takes the rows that are there now, up to `limit` of them. A limit of 0 finds
     /// [`Poll::Empty`]. Never waits. Under [`OnLag::Lossy`](crate::OnLag::Lossy) and
     /// [`OnLag::Evict`](crate::OnLag::Evict) the rows are copied, 1024 at most.
+    #[inline]
     pub fn poll(&mut self, limit: usize) -> Poll<RowBatch<'_>> {
         self.reader.on_thread();
         self.look(limit)
@@ -185,7 +186,7 @@ impl RowConsumer {
 }
 
 /// What there is to read of `generation` and to find at its end. A limit of 0 finds nothing.
-#[inline]
+#[inline(always)]
 fn find(
     state: &mut ReadState,
     sequencer: &Sequencer,

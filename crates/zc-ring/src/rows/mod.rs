@@ -3,16 +3,20 @@
 //! Rows lie row-major in the ring, packed to 8 bytes. All words of the store are atomic, so that
 //! a row is set in its place also while a consumer that copies may be looking.
 
+mod access;
 mod batch;
 mod column;
 mod consumer;
 mod copies;
 mod error;
+mod filler;
 mod fixed;
 mod generation;
 mod multi;
 mod producer;
 mod pusher;
+mod record;
+mod records;
 mod ring;
 mod row;
 mod row_ref;
@@ -30,9 +34,15 @@ pub use consumer::RowConsumer;
 #[cfg(target_os = "linux")]
 pub(crate) use copies::RowCopies;
 pub use error::{ChangeError, PushError, RowError, SchemaError};
+#[cfg(target_os = "linux")]
+pub(crate) use filler::Filler;
 pub use fixed::FixedBytes;
 pub use multi::RowMultiProducer;
 pub use producer::RowProducer;
+#[cfg(target_os = "linux")]
+pub(crate) use producer::once;
+pub use record::{Record, RecordData};
+pub use records::Records;
 pub use ring::{RowRing, RowRingBuilder};
 pub use row::RowMut;
 pub use row_ref::{RowIter, RowRef};

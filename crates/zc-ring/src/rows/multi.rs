@@ -13,6 +13,7 @@ use zc_core::ledger;
 use zc_core::sync::{Arc, Mutex};
 
 use super::error::PushError;
+use super::filler::Filler;
 use super::generation::Generation;
 use super::producer::once;
 use super::pusher::{Pusher, Wait};
@@ -137,15 +138,12 @@ impl RowMultiProducer {
         &mut self,
         rows: usize,
         wait: Wait,
-        mut set: impl FnMut(usize, &mut RowMut<'_>) -> Result<(), E>,
+        set: impl FnMut(usize, &mut RowMut<'_>) -> Result<(), E>,
     ) -> Result<u64, PushError<E>> {
         self.make_ready(rows)?;
         let store = &self.scratch;
         let head = self.switch.sequencer.head();
-        for index in 0..rows {
-            let at = index as u64;
-            RowMut::fill(store, at, head.wrapping_add(at), |row| set(index, row))?;
-        }
+        Filler::fill(store, 0, head, rows, set)?;
         let sequence = self.publish(rows, wait)?;
         ledger::copied("ring.multi_push", rows * store.schema.row_bytes());
         Ok(sequence)

@@ -138,7 +138,7 @@ impl RowProducer {
 /// A closure that is called at most once, for a push of one row, in the guise of one that may be
 /// called again.
 #[inline(always)]
-pub(super) fn once<E>(
+pub(crate) fn once<E>(
     set: impl FnOnce(&mut RowMut<'_>) -> Result<(), E>,
 ) -> impl FnMut(&mut RowMut<'_>) -> Result<(), E> {
     let mut set = Some(set);

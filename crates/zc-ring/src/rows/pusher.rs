@@ -16,6 +16,7 @@ use std::time::Instant;
 use zc_core::sync::Arc;
 
 use super::error::PushError;
+use super::filler::Filler;
 use super::generation::Generation;
 use super::row::RowMut;
 use super::store::RowStore;
@@ -183,22 +184,19 @@ impl Drop for Pusher {
 }
 
 /// Sets and publishes reserved rows, in a push (P1).
-#[inline]
+#[inline(always)]
 fn fill<E>(
     writer: &mut Writer,
     store: &RowStore,
     rows: usize,
-    mut set: impl FnMut(usize, &mut RowMut<'_>) -> Result<(), E>,
+    set: impl FnMut(usize, &mut RowMut<'_>) -> Result<(), E>,
 ) -> Result<u64, PushError<E>> {
     let first = writer.next();
     writer.begin(rows);
     if writer.shared() {
         store.announce(first.wrapping_add(rows as u64));
     }
-    for index in 0..rows {
-        let sequence = first.wrapping_add(index as u64);
-        RowMut::fill(store, sequence, sequence, |row| set(index, row))?;
-    }
+    Filler::fill(store, first, first, rows, set)?;
     if rows > 0 {
         writer.publish(rows);
     }

@@ -3,19 +3,20 @@
 use std::fmt;
 use std::ops::Range;
 
+use super::access::{take_delta, take_plain};
 use super::batch::Rows;
 use super::copies::RowCopies;
 use super::error::RowError;
-use super::schema::ColumnHandle;
-use super::store::RowStore;
-use super::value::{ColumnData, Raw};
+use super::schema::{ColumnHandle, Form, Key, Place};
+use super::store::{BLOCK_ROWS, RowStore};
+use super::value::{ColumnData, Kind, Raw};
 use super::words::Span;
 
 /// One row of a batch. Values are read where they are.
 ///
 /// Costs least for a number or truth value that is neither a delta column nor nullable, in rows that lie
 /// in the ring, with a handle from the ring's own schema or a clone of it: then a value is a comparison
-/// and a load. Delta columns are quicker column by column.
+/// and a load. Many columns are quicker read at once ([`RowBatch::records`](crate::RowBatch::records)).
 #[derive(Clone, Copy)]
 pub struct RowRef<'a> {
     store: &'a RowStore,
@@ -23,9 +24,8 @@ pub struct RowRef<'a> {
     sequence: u64,
     /// Its words in the ring; of copies none.
     words: Span<'a>,
-    /// The number of the rows' schema: plain columns of handles with the same one lie in `words`. Of
-    /// copies 0, which no handle has.
-    schema: u64,
+    /// Handles with this key are of plain columns that lie in `words`. Of copies none.
+    plain: Key,
 }
 
 /// The rows of a batch, in order.
@@ -39,7 +39,7 @@ pub struct RowIter<'a> {
     /// Words of a row; of copies 0.
     stride: usize,
     /// As in [`RowRef`].
-    schema: u64,
+    plain: Key,
 }
 
 impl<'a> RowRef<'a> {
@@ -48,11 +48,14 @@ impl<'a> RowRef<'a> {
     /// # Panics
     /// If the handle was made from a schema that is not the ring's; [`try_get`](Self::try_get) does not.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn get<T: ColumnData + ?Sized>(&self, column: ColumnHandle<T>) -> T::Value<'a> {
-        if column.place.is_plain && column.made_by == self.schema {
-            let word = self.words.load(column.place.word as usize);
-            return T::from_raw(Raw::Number(word >> column.place.shift));
+        if T::KIND == Kind::Number && !T::NULLABLE && column.key == self.plain {
+            return T::from_raw(Raw::Number(take_plain(self.words, &column.place, T::WIDTH)));
+        }
+        if T::WIDTH > 1 && !T::NULLABLE && column.key == self.plain.with(Form::Delta) {
+            let number = delta(self.store, self.sequence, self.words, &column.place);
+            return T::from_raw(Raw::Number(number));
         }
         match get_any(self.store, self.copies, self.sequence, &column) {
             Ok(value) => value,
@@ -77,6 +80,17 @@ impl<'a> RowRef<'a> {
     #[inline]
     pub fn sequence(&self) -> u64 {
         self.sequence
+    }
+}
+
+/// The value of a delta column of one row in the ring.
+#[inline(never)]
+fn delta(store: &RowStore, sequence: u64, words: Span<'_>, place: &Place) -> u64 {
+    let heads = store.heads(sequence);
+    if sequence % BLOCK_ROWS < heads.wide_from(place.delta) {
+        take_delta(words, place, heads.base(place.delta))
+    } else {
+        store.wide(sequence, place.delta.into())
     }
 }
 
@@ -114,8 +128,12 @@ impl<'a> RowIter<'a> {
             left: 0..rows.len,
             words,
             at,
-            stride: if in_place { store.schema.words() } else { 0 },
-            schema: if in_place { store.schema.number() } else { 0 },
+            stride: if in_place { store.shape.words } else { 0 },
+            plain: if in_place {
+                store.shape.plain
+            } else {
+                Key::NONE
+            },
         }
     }
 
@@ -127,7 +145,7 @@ impl<'a> RowIter<'a> {
             copies: self.rows.copies,
             sequence: self.rows.sequence(row),
             words: self.words.part(at, self.stride),
-            schema: self.schema,
+            plain: self.plain,
         }
     }
 }

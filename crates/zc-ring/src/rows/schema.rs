@@ -16,6 +16,7 @@ use super::error::SchemaError;
 use super::value::ColumnData;
 pub use builder::SchemaBuilder;
 pub use handle::ColumnHandle;
+pub(crate) use handle::{Form, Join, Key, Place};
 use layout::Layout;
 pub(crate) use layout::{Field, INLINE_BYTES, NullBit, Text};
 pub use types::{ColumnDef, ColumnType, DeltaWidth};
@@ -66,12 +67,7 @@ impl Schema {
         &self,
         name: &str,
     ) -> Result<ColumnHandle<T>, SchemaError> {
-        let found = self.0.columns.iter().position(|column| column.name == name);
-        let Some(index) = found else {
-            let name = name.to_owned();
-            return Err(SchemaError::UnknownColumn { name });
-        };
-        self.handle(index)
+        self.handle(self.find(name)?)
     }
 
     /// The column with this field id, under whatever name, if its values are of type `T`.
@@ -86,6 +82,14 @@ impl Schema {
         self.handle(found.ok_or(SchemaError::UnknownFieldId { id })?)
     }
 
+    /// The number of the column `name`.
+    pub(crate) fn find(&self, name: &str) -> Result<usize, SchemaError> {
+        let found = self.0.columns.iter().position(|column| column.name == name);
+        found.ok_or_else(|| SchemaError::UnknownColumn {
+            name: name.to_owned(),
+        })
+    }
+
     fn handle<T: ColumnData + ?Sized>(&self, index: usize) -> Result<ColumnHandle<T>, SchemaError> {
         let column = &self.0.columns[index];
         if !T::fits(column.column_type) || T::NULLABLE && !column.nullable {
@@ -95,26 +99,18 @@ impl Schema {
                 asked: T::NAME,
             });
         }
-        let Inner {
-            number,
-            fingerprint,
-            ..
-        } = *self.0;
-        Ok(ColumnHandle::new(
-            number,
-            fingerprint,
-            index,
-            self.field_ref(index),
-        ))
+        let place = Place::of(index, self.field_ref(index));
+        Ok(ColumnHandle::new(self.0.number, self.0.fingerprint, place))
     }
 
     pub(crate) fn fingerprint(&self) -> u64 {
         self.0.fingerprint
     }
 
-    #[inline]
-    pub(crate) fn has_nullable(&self) -> bool {
-        self.0.has_nullable
+    /// Whether a row is complete as soon as every column that has a bit in the lower half of
+    /// [`required`](Self::required) is set.
+    pub(crate) fn is_simple(&self) -> bool {
+        !self.0.has_nullable && self.0.required >> 64 == 0
     }
 
     /// The columns, in order.
@@ -185,8 +181,8 @@ impl Schema {
     /// The number of `handle`'s column, if it belongs here.
     #[inline]
     pub(crate) fn resolve<T: ColumnData + ?Sized>(&self, handle: ColumnHandle<T>) -> Option<usize> {
-        if handle.made_by == self.0.number {
-            return Some(handle.index);
+        if handle.key.number() == self.0.number {
+            return Some(handle.place.index.into());
         }
         self.resolve_equal(handle)
     }
@@ -195,11 +191,12 @@ impl Schema {
     /// are checked again, so that a fingerprint that happens to be equal does no harm.
     #[cold]
     fn resolve_equal<T: ColumnData + ?Sized>(&self, handle: ColumnHandle<T>) -> Option<usize> {
-        let column = self.0.columns.get(handle.index)?;
+        let index = usize::from(handle.place.index);
+        let column = self.0.columns.get(index)?;
         let fits = handle.fingerprint == self.0.fingerprint
             && T::fits(column.column_type)
             && (!T::NULLABLE || column.nullable);
-        fits.then_some(handle.index)
+        fits.then_some(index)
     }
 
     pub(crate) fn new(columns: Vec<ColumnDef>) -> Result<Self, SchemaError> {

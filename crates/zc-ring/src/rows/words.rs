@@ -77,9 +77,10 @@ impl Words {
         }
     }
 
+    /// Where the word at `index` is, or the end of the words.
     #[inline]
     fn at(&self, index: usize) -> *mut u64 {
-        debug_assert!(index < self.len);
+        debug_assert!(index <= self.len);
         self.start.as_ptr().wrapping_add(index)
     }
 
@@ -163,7 +164,7 @@ pub(crate) struct Span<'a> {
 }
 
 impl Span<'_> {
-    #[inline]
+    #[inline(always)]
     fn word(&self, index: usize) -> &AtomicU64 {
         #[cfg(not(any(zc_loom, zc_shuttle)))]
         return &self.words[index];
@@ -175,14 +176,14 @@ impl Span<'_> {
     }
 
     /// The word at `index`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn load(&self, index: usize) -> u64 {
         // Relaxed: whatever allows the access comes after the last change.
         self.word(index).load(Ordering::Relaxed)
     }
 
     /// Changes the word at `index`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn store(&self, index: usize, word: u64) {
         #[cfg(not(any(zc_loom, zc_shuttle)))]
         self.word(index)
@@ -228,6 +229,23 @@ impl Span<'_> {
             self.start += step;
             self.len -= step;
             Some(word)
+        }
+    }
+
+    /// Cuts the first `len` words off, unless there are fewer.
+    #[inline(always)]
+    pub(crate) fn cut(&mut self, len: usize) -> Option<Self> {
+        #[cfg(not(any(zc_loom, zc_shuttle)))]
+        {
+            let (words, rest) = self.words.split_at_checked(len)?;
+            self.words = rest;
+            Some(Self { words })
+        }
+        #[cfg(any(zc_loom, zc_shuttle))]
+        {
+            let first = (len <= self.len).then(|| self.part(0, len))?;
+            *self = self.part(len, self.len - len);
+            Some(first)
         }
     }
 

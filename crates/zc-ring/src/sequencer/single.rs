@@ -225,7 +225,7 @@ pub(crate) struct Begun<'a>(&'a mut State);
 impl Begun<'_> {
     /// The row is complete.
     #[inline(always)]
-    pub(crate) fn is_whole(self) {
+    pub(crate) fn complete(self) {
         std::mem::forget(self);
     }
 }

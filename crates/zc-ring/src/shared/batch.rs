@@ -7,7 +7,10 @@ use std::fmt;
 use super::consumer::rows;
 use super::reader::Reader;
 use crate::block::{Block, BlockError, Encoding};
-use crate::rows::{Column, ColumnData, ColumnHandle, RowCopies, RowError, Rows, Schema};
+use crate::rows::{
+    Column, ColumnData, ColumnHandle, Record, RecordData, Records, RowCopies, RowError, Rows,
+    Schema,
+};
 
 /// Rows in a consumer's hands, to be read column by column.
 ///
@@ -87,6 +90,31 @@ impl<'a> SharedBatch<'a> {
         column: ColumnHandle<T>,
     ) -> Result<Column<'_, T>, RowError> {
         self.rows().column(column).ok_or(RowError::ForeignHandle)
+    }
+
+    /// The columns of a record, row by row.
+    ///
+    /// # Panics
+    /// If the record was made from a schema that is not the ring's;
+    /// [`try_records`](Self::try_records) does not.
+    #[inline]
+    pub fn records<'b, T: RecordData>(&'b self, record: &'b Record<T>) -> Records<'b, T> {
+        match self.try_records(record) {
+            Ok(records) => records,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// The columns of a record, row by row.
+    ///
+    /// # Errors
+    /// [`RowError::ForeignHandle`].
+    #[inline]
+    pub fn try_records<'b, T: RecordData>(
+        &'b self,
+        record: &'b Record<T>,
+    ) -> Result<Records<'b, T>, RowError> {
+        Records::new(self.rows(), record)
     }
 
     /// Seals the rows into a compressed block. They stay in hand, and the batch counts as read

@@ -10,7 +10,7 @@ use super::control::Corrupt;
 use super::writer::Writer;
 use crate::consumer::deadline;
 use crate::error::ProducerError;
-use crate::rows::{PushError, RowMut, Schema};
+use crate::rows::{Filler, PushError, RowMut, Schema, once};
 
 /// The one producer of a [`SharedRing`](super::SharedRing), in whatever process.
 ///
@@ -144,7 +144,9 @@ impl SharedProducer {
     ) -> Result<u64, PushError<E>> {
         let sequence = self.writer.next();
         self.writer.begin(1);
-        RowMut::fill(&self.writer.attachment.store, sequence, sequence, set)?;
+        let mut set = once(set);
+        let store = &self.writer.attachment.store;
+        Filler::fill(store, sequence, sequence, 1, |_, row| set(row))?;
         self.writer.publish(1);
         Ok(sequence)
     }
@@ -154,18 +156,14 @@ impl SharedProducer {
     fn publish_all<E>(
         &mut self,
         rows: usize,
-        mut set: impl FnMut(usize, &mut RowMut<'_>) -> Result<(), E>,
+        set: impl FnMut(usize, &mut RowMut<'_>) -> Result<(), E>,
     ) -> Result<u64, PushError<E>> {
         let first = self.writer.next();
         if rows == 0 {
             return Ok(first);
         }
         self.writer.begin(rows as u64);
-        for index in 0..rows {
-            let sequence = first.wrapping_add(index as u64);
-            let store = &self.writer.attachment.store;
-            RowMut::fill(store, sequence, sequence, |row| set(index, row))?;
-        }
+        Filler::fill(&self.writer.attachment.store, first, first, rows, set)?;
         self.writer.publish(rows as u64);
         Ok(first)
     }

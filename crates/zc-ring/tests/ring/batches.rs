@@ -59,20 +59,12 @@ fn a_forgotten_batch_counts_as_read_and_comes_once() -> Result {
 #[test]
 fn a_poll_gives_all_that_is_there() -> Result {
     let ring = Ring::<u64>::builder(8).build()?;
-    let mut first = ring.consumer(ConsumerOptions::default())?;
-    let after = ConsumerOptions {
-        depends_on: &[first.id()],
-        ..Default::default()
-    };
-    let mut second = ring.consumer(after)?;
+    let mut consumer = ring.consumer(ConsumerOptions::default())?;
     let mut producer = ring.producer()?;
-    for consumer in [&mut first, &mut second] {
-        producer.publish_slice(&[0, 1, 2])?;
-        // What this look has seen is not all that the next one finds.
-        assert_eq!(consumer.poll(1).rows().unwrap().len(), 1);
-        producer.publish_slice(&[3, 4])?;
-        let left = consumer.lag() as usize;
-        assert_eq!(consumer.poll(usize::MAX).rows().unwrap().len(), left);
-    }
+    producer.publish_slice(&[0, 1, 2])?;
+    // What this look has seen is not all that the next one finds.
+    assert_eq!(consumer.poll(1).rows().unwrap().len(), 1);
+    producer.publish_slice(&[3, 4])?;
+    assert_eq!(consumer.poll(usize::MAX).rows().unwrap().len(), 4);
     Ok(())
 }

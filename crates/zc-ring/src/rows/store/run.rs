@@ -32,7 +32,7 @@ impl RowStore {
     /// The run that begins with `sequence`, of at most `len` values, at least one, of a number column.
     #[inline]
     pub(crate) fn run(&self, sequence: u64, len: usize, field: &Field) -> Run<'_> {
-        let stride = self.schema.words();
+        let stride = self.shape.words;
         let slot = self.slot(sequence);
         let len = len.min(self.capacity - slot);
         match field.delta {
@@ -50,9 +50,8 @@ impl RowStore {
     /// The run of a delta column, at most `len` values, behind which the ring may wrap.
     #[inline]
     fn run_of_deltas(&self, sequence: u64, len: usize, delta: usize, field: &Field) -> Run<'_> {
-        let head = self.head(sequence, delta);
         let row = sequence % BLOCK_ROWS;
-        let wide_from = self.heads.load(head + 1);
+        let wide_from = self.heads.wide_from(sequence, delta);
         let is_wide = row >= wide_from;
         // The block may become wide behind this while we look: not before a row that is published (D2).
         let end = if is_wide { BLOCK_ROWS } else { wide_from };
@@ -65,13 +64,13 @@ impl RowStore {
                 form: Form::Plain { shift: 0 },
             };
         }
-        let stride = self.schema.words();
+        let stride = self.shape.words;
         let down = 64 - 8 * field.width as u32;
         Run {
             words: self.evenly(slot * stride + field.offset / 8, stride, len),
             stride,
             form: Form::Delta {
-                base: self.heads.load(head),
+                base: self.heads.base(sequence, delta),
                 up: down - field.shift(),
                 down,
             },

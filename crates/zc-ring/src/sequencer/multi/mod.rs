@@ -28,6 +28,7 @@
 //! * **M5** The head moves over a range without a stamp only by the hand of the range's producer, and
 //!   over one with a stamp by compare-and-swap, so exactly once.
 
+mod publish;
 mod sole;
 
 use std::future::poll_fn;
@@ -36,7 +37,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_utils::CachePadded;
 use zc_core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use zc_core::sync::{Arc, asymmetric, edge, seeded, store_load_barrier};
+use zc_core::sync::{Arc, edge};
 
 use super::gate::Licence;
 use super::pace::Pace;
@@ -44,7 +45,8 @@ use super::place::bump;
 use super::{Sequencer, Source};
 use crate::error::ProducerError;
 use crate::metrics::ProducerStats;
-use sole::{Block, Rest, Seat, Sole, Taken};
+pub(crate) use publish::Claim;
+use sole::{Block, Seat, Sole, Taken};
 
 /// What all producers of a ring share.
 #[derive(Debug)]
@@ -76,17 +78,6 @@ pub(crate) struct MultiWriter {
     /// Claims in a row with none of another's in between, and the end of the last.
     streak: u32,
     last_end: u64,
-}
-
-/// Rows that one producer has claimed and must fill. Dropping it before it is
-/// [published](Self::publish) makes them void.
-#[derive(Debug)]
-pub(crate) struct Claim<'a> {
-    writer: &'a MultiWriter,
-    pub(crate) first: u64,
-    pub(crate) rows: usize,
-    /// Whether the rows must be written atomically.
-    pub(crate) shared: bool,
 }
 
 impl Multi {
@@ -271,14 +262,6 @@ impl MultiWriter {
         self.last_end = end;
     }
 
-    /// Publishes what is left of a block as rows that nobody reads.
-    fn void(&self, rest: Rest) {
-        if let Some((first, rows)) = rest {
-            self.sequencer.voids.record(first, rows);
-            self.finish(first, rows);
-        }
-    }
-
     #[cold]
     fn renew(&mut self, n: u64) -> bool {
         let since = self.blocked_since;
@@ -329,77 +312,6 @@ impl MultiWriter {
         bump(&self.stats.blocked_nanos, blocked);
         claim
     }
-
-    /// Publishes a claimed range, and whatever is stamped behind it; or stamps it, where something
-    /// before it is not published yet.
-    fn finish(&self, first: u64, rows: u64) {
-        let end = first.wrapping_add(rows);
-        let sequencer = &*self.sequencer;
-        sequencer.stamps.publish(end, rows);
-        let sole = &self.multi.sole;
-        if sequencer.head() == first {
-            // Nobody else can move the head from here: this range has no stamp.
-            if sole.is_held_by(&self.seat) {
-                sequencer.set_head(end);
-                if !seeded("ring.sole_head_barrier") {
-                    asymmetric::light();
-                }
-                if sole.is_held_by(&self.seat) {
-                    sequencer.head_moved();
-                    sequencer.space.notify_all();
-                    return;
-                }
-                // Whoever has the seat now may have left a stamp behind.
-                store_load_barrier();
-            } else {
-                sequencer.swap_head(end);
-            }
-        } else {
-            self.multi
-                .stamp(first)
-                .store(end, edge("ring.stamp", Ordering::Release));
-            if !seeded("ring.stamp_barrier") {
-                store_load_barrier();
-            }
-            if sole.is_held_by_another(&self.seat) {
-                // It does not look for stamps (O3).
-                self.void(sole.unseat(sequencer));
-            }
-            if sequencer.move_head(first, end).is_err() {
-                // Whoever publishes the range before this one finds the stamp (M4), or has.
-                return;
-            }
-        }
-        let mut head = end;
-        loop {
-            if !seeded("ring.walk_barrier") {
-                barrier_after_rmw();
-            }
-            let end = self
-                .multi
-                .stamp(head)
-                .load(edge("ring.stamp", Ordering::Acquire));
-            let is_stamped = end.wrapping_sub(head).wrapping_sub(1) < sequencer.capacity as u64;
-            // If somebody else has moved it, they go on from there.
-            if !is_stamped || sequencer.move_head(head, end).is_err() {
-                break;
-            }
-            head = end;
-        }
-        sequencer.head_moved_by_rmw();
-        // The head holds claims back as well (M2).
-        if !seeded("ring.wake_claimers") {
-            sequencer.space.notify_after_rmw(usize::MAX);
-        }
-    }
-}
-
-/// The store→load barrier that a read-modify-write has been already on x86.
-#[inline(always)]
-fn barrier_after_rmw() {
-    if cfg!(any(zc_loom, not(target_arch = "x86_64"))) {
-        store_load_barrier();
-    }
 }
 
 impl Drop for MultiWriter {
@@ -408,24 +320,5 @@ impl Drop for MultiWriter {
         // First: while this handle counts, there is no single producer to count as well.
         self.sequencer.retire_stats(&self.stats);
         self.sequencer.gate.release_multi(&self.sequencer);
-    }
-}
-
-impl Claim<'_> {
-    /// The rows are filled.
-    #[inline]
-    pub(crate) fn publish(self) {
-        let rows = self.rows as u64;
-        self.writer.stats.published(rows);
-        self.writer.finish(self.first, rows);
-        std::mem::forget(self);
-    }
-}
-
-impl Drop for Claim<'_> {
-    fn drop(&mut self) {
-        let rows = self.rows as u64;
-        self.writer.sequencer.voids.record(self.first, rows);
-        self.writer.finish(self.first, rows);
     }
 }
