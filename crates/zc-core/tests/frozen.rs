@@ -231,5 +231,6 @@ fn a_view_compares_with_every_kind_of_slice() {
     assert_eq!(view, [1, 2]);
     assert_eq!(view, vec![1, 2]);
     assert_eq!([1, 2][..], view);
-    assert!(view < Frozen::from(vec![1, 3]));
+    let later = Frozen::from(vec![1, 3]);
+    assert!(view < later);
 }

@@ -4,12 +4,9 @@
 
 use std::sync::Barrier;
 use std::thread;
-use std::time::Duration;
 
 use zc_core::SharedBuffer;
 use zc_core::error::{Holder, TryLockError};
-
-const SOON: Duration = Duration::from_millis(20);
 
 // ---- the scenarios that the buffer was first written for ----------------------------------------
 
