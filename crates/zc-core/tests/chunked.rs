@@ -4,13 +4,10 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
 
 use zc_core::chunked::{ChunkedBuffer, ChunkedPublisher, ChunkedSnapshot};
 use zc_core::sync::unmodelled::AtomicUsize as Count;
 use zc_core::{Frozen, Region};
-
-const LONG: Duration = Duration::from_secs(30);
 
 fn buffer(chunk_len: usize, elements: impl IntoIterator<Item = u32>) -> ChunkedBuffer<u32> {
     let mut buffer = ChunkedBuffer::with_chunk_len(chunk_len);
