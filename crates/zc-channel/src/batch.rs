@@ -60,6 +60,7 @@ impl<T> Sender<T> {
                 shared.at_senders(),
                 None,
                 || shared.core.promises_room(),
+                || shared.core.received(),
                 look,
                 || shared.nudge_receivers(),
             )
@@ -111,6 +112,7 @@ impl<T> Receiver<T> {
                 shared.at_receivers(),
                 None,
                 || shared.core.promises_item(),
+                || shared.core.received(),
                 look,
                 || shared.nudge_senders(),
             )

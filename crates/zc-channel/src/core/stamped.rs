@@ -197,6 +197,11 @@ impl<T> Stamped<T> {
         self.slots.holds(self.layout.slot(head), head)
     }
 
+    /// Items received so far, modulo 2^32. A hint: orders nothing.
+    pub(crate) fn received(&self) -> u32 {
+        self.layout.count(self.head.load(Relaxed)) as u32
+    }
+
     /// Whether it is worth looking for room again; as [`promises_item`](Self::promises_item).
     #[inline]
     pub(crate) fn promises_room(&self) -> bool {

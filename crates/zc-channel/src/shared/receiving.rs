@@ -55,6 +55,7 @@ impl<T> Shared<T> {
             self.at_receivers(),
             deadline,
             || self.core.promises_item(),
+            || self.core.received(),
             look,
             || self.nudge_senders(),
         ) {

@@ -78,6 +78,7 @@ impl<T> Shared<T> {
             self.at_senders(),
             deadline,
             || self.core.promises_room(),
+            || self.core.received(),
             look,
             || self.nudge_receivers(),
         );
@@ -171,6 +172,7 @@ impl<T> Shared<T> {
             },
             None,
             || self.core.promises_room(),
+            || self.core.received(),
             look,
             || self.nudge_receivers(),
         );

@@ -114,6 +114,11 @@ impl<T> Ring<T> {
         self.head.load(edge("channel.spsc_free", Ordering::Acquire))
     }
 
+    /// Items taken so far, modulo 2^32. A hint.
+    pub(super) fn received(&self) -> u32 {
+        self.head() as u32
+    }
+
     /// The producer's index, as the consumer may see it: the slots before it are filled.
     #[inline]
     pub(super) fn tail(&self) -> usize {

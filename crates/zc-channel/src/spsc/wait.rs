@@ -8,6 +8,7 @@ use zc_core::sync::Arc;
 
 use super::{Consumer, Producer};
 use crate::error::{ReserveError, SendError};
+use crate::wait::block;
 
 impl<T> Producer<T> {
     /// Blocks until there is room, then appends `value`.
@@ -49,8 +50,8 @@ impl<T> Producer<T> {
     pub fn wait_room_blocking(&mut self, count: usize) -> Result<(), ReserveError> {
         let ring = Arc::clone(&self.ring);
         let mut look = || self.look_for_room(count);
-        let waited =
-            look().or_else(|| crate::wait::block(ring.at_producer(), None, || true, look, || {}));
+        let (at, received) = (ring.at_producer(), || ring.received());
+        let waited = look().or_else(|| block(at, None, || true, received, look, || {}));
         waited.expect("a wait without deadline ends with a result")
     }
 
@@ -106,8 +107,8 @@ impl<T> Consumer<T> {
     pub fn wait_items_blocking(&mut self, count: usize) -> usize {
         let ring = Arc::clone(&self.ring);
         let mut look = || self.look_for_items(count);
-        let waited =
-            look().or_else(|| crate::wait::block(ring.at_consumer(), None, || true, look, || {}));
+        let (at, received) = (ring.at_consumer(), || ring.received());
+        let waited = look().or_else(|| block(at, None, || true, received, look, || {}));
         waited.expect("a wait without deadline ends with a result")
     }
 

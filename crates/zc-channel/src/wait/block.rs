@@ -29,7 +29,7 @@ use zc_core::sync::{hint, thread};
 use zc_core::wait::WaitStrategy;
 
 use super::Place;
-use super::turns::LONG;
+use super::turns;
 
 /// Rounds that pause.
 const SPINS: u32 = 15;
@@ -44,12 +44,14 @@ const fn pauses(capacity: usize) -> u32 {
 /// Blocks until `ready` gives something; `None` once `deadline` has passed, after one last look.
 ///
 /// A caller that wants what is there at once looks before. Between pauses `promises` is asked first
-/// whether a look is worth it, so that looking in vain takes no memory from those who work. `sleepy`
-/// is called each time before the thread goes to sleep.
+/// whether a look is worth it, so that looking in vain takes no memory from those who work. `received`
+/// counts the items that have left the queue, and may wrap. `sleepy` is called each time before the
+/// thread goes to sleep.
 pub(crate) fn block<R>(
     place: Place<'_>,
     deadline: Option<Instant>,
     promises: impl Fn() -> bool,
+    received: impl Fn() -> u32,
     mut ready: impl FnMut() -> Option<R>,
     mut sleepy: impl FnMut(),
 ) -> Option<R> {
@@ -62,7 +64,7 @@ pub(crate) fn block<R>(
             }
         }
         if place.experience.turns.are_worth_it()
-            && let Some(result) = take_turns(place, deadline, &mut ready)
+            && let Some(result) = take_turns(place, deadline, received, &mut ready)
         {
             return Some(result);
         }
@@ -92,10 +94,11 @@ fn spin<R>(
     None
 }
 
-/// Looks with yields between, until one of them takes long.
+/// Looks with yields between, until one of them goes to a stranger.
 fn take_turns<R>(
     place: Place<'_>,
     deadline: Option<Instant>,
+    received: impl Fn() -> u32,
     ready: &mut impl FnMut() -> Option<R>,
 ) -> Option<R> {
     let turns = &place.experience.turns;
@@ -104,19 +107,21 @@ fn take_turns<R>(
         if deadline.is_some_and(|deadline| begin >= deadline) {
             return None;
         }
+        let before = received();
         thread::yield_now();
         let end = Instant::now();
+        let passed = received().wrapping_sub(before);
         let found = ready();
-        if end - begin >= LONG {
-            turns.was_long();
+        if turns::went_to_a_stranger(end - begin, passed) {
+            turns.was_lost();
             return found;
         }
         if found.is_some() {
-            turns.were_short();
+            turns.were_ours();
             return found;
         }
         begin = end;
     }
-    turns.were_short();
+    turns.were_ours();
     None
 }
