@@ -109,6 +109,22 @@ fn an_owned_guard_outlives_its_handle() {
     });
 }
 
+/// Owned guards go to other threads, and keep everybody else out until they are dropped there.
+#[test]
+fn an_owned_guard_keeps_others_out_wherever_it_is_dropped() {
+    model(|| {
+        let buffer = SharedBuffer::from_vec(vec![7_u8]);
+        let guard = buffer.read_owned().unwrap();
+        let reader = thread::spawn(move || guard[0]);
+        let mut guard = buffer.write_owned().unwrap();
+        guard[0] = 8;
+        let writer = thread::spawn(move || guard[0] += 1);
+        assert_eq!(*buffer.read().unwrap(), [9]);
+        assert_eq!(reader.join().unwrap(), 7);
+        writer.join().unwrap();
+    });
+}
+
 /// A snapshot that is dropped on another thread while the writer decides whether to copy.
 #[test]
 fn a_write_leaves_a_living_snapshot_alone() {
