@@ -15,7 +15,7 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::process::ExitCode;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -23,7 +23,7 @@ use io_uring::{IoUring, opcode, types};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 use zc_benches::threads::expect;
-use zc_benches::{Bench, Unit};
+use zc_benches::{Bench, Unit, lazily};
 use zc_core::region::Region;
 use zc_core::sync::atomic::{AtomicUsize, Ordering};
 use zc_core::sync::block_on;
@@ -252,14 +252,6 @@ fn object(number: usize, length: usize) -> Bytes {
     let mut bytes = vec![7; length];
     bytes[0] = first(number);
     Bytes::from(bytes)
-}
-
-fn lazily<T: Send + Sync + 'static>(
-    make: impl Fn() -> Result<T, String> + Send + Sync + 'static,
-) -> impl Fn() -> Result<Arc<T>, String> + Clone + Send + Sync + 'static {
-    let made: Arc<OnceLock<Result<Arc<T>, String>>> = Arc::default();
-    let make = Arc::new(make);
-    move || made.get_or_init(|| make().map(Arc::new)).clone()
 }
 
 fn text(error: impl std::fmt::Display) -> String {

@@ -16,14 +16,14 @@ use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::process::ExitCode;
-use std::sync::{Arc, OnceLock};
+
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use memmap2::Mmap;
 use tempfile::TempDir;
 use zc_benches::threads::expect;
-use zc_benches::{Bench, Unit};
+use zc_benches::{Bench, Unit, lazily};
 use zc_core::sync::block_on;
 use zc_diskcache::RawDiskCache;
 
@@ -202,14 +202,6 @@ impl OneFile {
         self.file.read_exact_at(buffer, at as u64).map_err(text)?;
         socket.write_all(buffer).map_err(text)
     }
-}
-
-fn lazily<T: Send + Sync + 'static>(
-    make: impl Fn() -> Result<T, String> + Send + Sync + 'static,
-) -> impl Fn() -> Result<Arc<T>, String> + Clone + Send + Sync + 'static {
-    let made: Arc<OnceLock<Result<Arc<T>, String>>> = Arc::default();
-    let make = Arc::new(make);
-    move || made.get_or_init(|| make().map(Arc::new)).clone()
 }
 
 fn text(error: impl std::fmt::Display) -> String {

@@ -18,13 +18,13 @@ use std::fs::File;
 use std::hint::black_box;
 use std::os::unix::fs::FileExt;
 use std::process::ExitCode;
-use std::sync::{Arc, OnceLock};
+
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use crc_fast::{CrcAlgorithm, checksum};
 use tempfile::TempDir;
-use zc_benches::{Bench, Unit};
+use zc_benches::{Bench, Unit, lazily};
 use zc_core::sync::block_on;
 use zc_diskcache::RawDiskCache;
 
@@ -116,14 +116,6 @@ fn allocated(length: usize) -> Result<File, String> {
 
 fn folder() -> Result<TempDir, String> {
     tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).map_err(text)
-}
-
-fn lazily<T: Send + Sync + 'static>(
-    make: impl Fn() -> Result<T, String> + Send + Sync + 'static,
-) -> impl Fn() -> Result<Arc<T>, String> + Clone + Send + Sync + 'static {
-    let made: Arc<OnceLock<Result<Arc<T>, String>>> = Arc::default();
-    let make = Arc::new(make);
-    move || made.get_or_init(|| make().map(Arc::new)).clone()
 }
 
 fn text(error: impl std::fmt::Display) -> String {

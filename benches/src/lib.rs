@@ -22,6 +22,7 @@ pub mod broadcast;
 mod contest;
 mod goal;
 mod harness;
+mod lazy;
 mod machine;
 pub mod plot;
 pub mod report;
@@ -32,4 +33,5 @@ mod unit;
 
 pub use contest::Work;
 pub use harness::{Bench, Cell, Count};
+pub use lazy::lazily;
 pub use unit::Unit;

@@ -33,11 +33,11 @@ mod peers;
 mod work;
 
 use std::process::ExitCode;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tempfile::TempDir;
-use zc_benches::{Bench, Unit};
+use zc_benches::{Bench, Unit, lazily};
 use zc_diskcache::Verify;
 
 use crate::files::{ManyFiles, OneFile};
@@ -69,15 +69,6 @@ fn main() -> ExitCode {
 /// Files go to the target directory: it lies on a disk, where /tmp may be memory.
 fn folder() -> Result<TempDir, String> {
     tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).map_err(|e| e.to_string())
-}
-
-/// Prepared when first needed, and kept for all the repetitions.
-fn lazily<T: Send + Sync + 'static>(
-    make: impl Fn() -> Result<T, String> + Send + Sync + 'static,
-) -> impl Fn() -> Result<Arc<T>, String> + Clone + Send + Sync + 'static {
-    let made: Arc<OnceLock<Result<Arc<T>, String>>> = Arc::default();
-    let make = Arc::new(make);
-    move || made.get_or_init(|| make().map(Arc::new)).clone()
 }
 
 /// One contestant's work: its preparation, and what it does with that.
